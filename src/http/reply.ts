@@ -1,0 +1,9 @@
+/** What a handler answers with: a value. Only `endpoint.ts` writes it to the socket. */
+import type { Readable } from 'node:stream'
+
+export interface Reply {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string | number | readonly string[]>>
+  /** Bytes with their length known, or a stream whose length a Content-Length header gives. */
+  readonly body?: Uint8Array | string | Readable
+}

@@ -1,0 +1,395 @@
+/**
+ * The domain as its doors see it: named services and the values they exchange, nothing else. Every name that arrives
+ * here is parsed (`names.ts`); every refusal is a `RegistryError`; every mutating call resolves only when its events
+ * are on disk (core-rules 2). `actor` is the name of the authenticated identity, never a field of a request.
+ */
+import type { Readable } from 'node:stream'
+import type { Algorithm, ByteRange, Content, Digest, StoreHealth } from '../storage/index.ts'
+import type { Reference, RelativePath, RepositoryName, Tag } from './names.ts'
+
+export interface Registry {
+  readonly packages: Packages
+  readonly files: Files
+  readonly uploads: Uploads
+  readonly blobs: Blobs
+  readonly manifests: Manifests
+  readonly tags: Tags
+  readonly referrers: Referrers
+  readonly catalog: Catalog
+  readonly events: EventFeed
+  health(): Promise<RegistryHealth>
+  /** Rebuilds every view from the log. */
+  replay(onProgress?: (progress: Progress) => void): Promise<ReplayReport>
+  verifyViews(onProgress?: (progress: Progress) => void): Promise<ViewReport>
+  verifyLog(onProgress?: (progress: Progress) => void): Promise<LogReport>
+  /** Work that is due: expired uploads and idempotency keys. Safe on any replica, beside traffic. */
+  sweepUploads(): Promise<{ discarded: number }>
+  dispose(): Promise<void>
+}
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue }
+export type Metadata = { readonly [key: string]: JsonValue }
+
+export interface Progress {
+  readonly done: number
+  readonly total: number
+}
+
+/** A page of a list in key order. `next` is the opaque cursor of the following page, absent on the last. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next?: string
+}
+export interface PageRequest {
+  /** 1 to 1,000. */
+  readonly limit: number
+  readonly cursor?: string
+}
+
+// --- packages and files -------------------------------------------------------------------------------------------
+
+export const PACKAGE_STATUSES = ['created', 'finalized', 'deleted', 'erased'] as const
+export type PackageStatus = (typeof PACKAGE_STATUSES)[number]
+
+export interface Package {
+  readonly id: string
+  /** Which door it came through. */
+  readonly origin: 'native' | 'oci'
+  readonly status: PackageStatus
+  readonly name: string
+  readonly producer: string
+  readonly subject: string
+  readonly retentionClass: string
+  /** ISO 8601; null: no expiry. */
+  readonly expiresAt: string | null
+  readonly metadata: Metadata
+  readonly fileCount: number
+  /** Bytes of all files together. */
+  readonly totalSize: number
+  /** Native: the canonical CBOR manifest's blake3 digest. OCI: the digest its pusher named. Null until finalized. */
+  readonly manifestDigest: Digest | null
+  readonly repository: RepositoryName
+  /** How `/v2/` names it; null until finalized, and where the package is too large for an OCI manifest. */
+  readonly oci: OciFace | null
+  readonly createdAt: string
+  readonly createdBy: string
+  readonly finalizedAt: string | null
+  readonly lastEventSequence: number
+}
+
+export interface OciFace {
+  readonly repository: RepositoryName
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly size: number
+  /** The tags that point at it now, the package id among them for native packages. */
+  readonly tags: readonly string[]
+}
+
+export interface File {
+  readonly id: string
+  readonly packageId: string
+  readonly path: string
+  readonly mediaType: string
+  readonly size: number
+  /** The address under which the manifest names the bytes; blake3 for native packages. */
+  readonly digest: Digest
+  /** Absent when the repository never received the bytes (a sparse OCI push). */
+  readonly sha256?: Digest
+  readonly blake3?: Digest
+  /** POSIX permission bits, e.g. 0o644; absent when the producer said none. */
+  readonly mode?: number
+  readonly createdAt: string
+}
+
+export interface NewPackage {
+  readonly name: string
+  readonly producer: string
+  readonly subject: string
+  readonly retentionClass: string
+  readonly metadata?: Metadata
+  readonly actor: string
+  /** The same key with the same request answers the package of the first call (kept for 24 hours). */
+  readonly idempotencyKey?: string
+}
+
+export interface NewFile {
+  readonly path: RelativePath
+  readonly mediaType: string
+  readonly mode?: number
+  readonly actor: string
+}
+
+export interface PackageFilter {
+  readonly producer?: string
+  readonly subject?: string
+  readonly name?: string
+  readonly retentionClass?: string
+  readonly status?: PackageStatus
+  /** ISO 8601, inclusive. */
+  readonly createdAfter?: string
+  /** ISO 8601, exclusive. */
+  readonly createdBefore?: string
+  /** Top-level metadata keys; a value equals the JSON scalar's text. All must match. */
+  readonly metadata?: Readonly<Record<string, string>>
+  readonly repository?: RepositoryName
+  /** With `repository`: what the tag or manifest digest names. */
+  readonly reference?: Reference
+}
+
+export interface Finalized {
+  readonly package: Package
+  readonly manifestDigest: Digest
+  /** Why there is no `/v2/` face; absent when there is one. */
+  readonly ociAbsentReason?: string
+}
+
+export interface ManifestDocument {
+  readonly mediaType: string
+  readonly digest: Digest
+  readonly bytes: Uint8Array
+}
+
+export interface Packages {
+  /** Throws `field-invalid`, `metadata-invalid`, `retention-class-unknown`, `repository-taken`, `idempotency-key-reused`. */
+  create(request: NewPackage): Promise<{ package: Package; created: boolean }>
+  /** Throws `package-unknown`. */
+  get(id: string): Promise<Package>
+  /** Newest first. Throws `cursor-unknown`. */
+  list(filter: PackageFilter, page: PageRequest): Promise<Page<Package>>
+  /** Stores `content` and adds it. Throws `package-unknown|finalized|full`, `path-taken`, `content-incomplete`. */
+  addFile(id: string, file: NewFile, content: Content): Promise<File>
+  /** Adds a file whose bytes the package's repository already holds under `digest`; undefined when it does not. */
+  addKnownFile(id: string, file: NewFile, digest: Digest, size: number): Promise<File | undefined>
+  /** Repeating it on a finalized package throws `package-finalized`. Throws `package-unknown|empty`. */
+  finalize(id: string, options: { actor: string }): Promise<Finalized>
+  /** The bytes of the manifest: canonical CBOR, or for an OCI push its own. Throws `package-not-finalized`. */
+  manifest(id: string): Promise<ManifestDocument>
+  /** The JCS projection (RFC 8785) of a native manifest; an OCI manifest as it is. */
+  manifestJson(id: string): Promise<ManifestDocument>
+}
+
+export interface OpenedBlob {
+  readonly digest: Digest
+  /** The whole blob's size, also when a range was opened. */
+  readonly size: number
+  readonly mediaType: string
+  readonly content: Readable
+}
+
+export interface Files {
+  /** Throws `file-unknown`. */
+  get(id: string): Promise<File>
+  /** In path order. Throws `package-unknown`. */
+  list(packageId: string, page: PageRequest): Promise<Page<File>>
+  /** Throws `file-unknown`, `blob-unknown`, `range-invalid`, `content-missing`, `content-damaged`. */
+  open(id: string, range?: ByteRange): Promise<OpenedBlob>
+}
+
+// --- bytes ---------------------------------------------------------------------------------------------------------
+
+/** An upload as one identity in one scope sees it; in any other it is unknown. */
+export interface UploadKey {
+  readonly id: string
+  /** The repository on `/v2/`; absent for uploads of the native API. */
+  readonly repository?: RepositoryName
+  readonly actor: string
+}
+
+export interface Upload {
+  readonly id: string
+  /** Bytes received and on disk. */
+  readonly size: number
+  readonly expiresAt: string
+}
+
+export interface StoredBlobFacts {
+  /** The digest as the caller named it, else blake3. */
+  readonly digest: Digest
+  readonly blake3: Digest
+  readonly sha256: Digest
+  readonly size: number
+}
+
+export interface Uploads {
+  begin(request: { repository?: RepositoryName; actor: string; algorithm?: Algorithm }): Promise<Upload>
+  /** Throws `upload-unknown`. */
+  status(key: UploadKey): Promise<Upload>
+  /**
+   * Appends at `at`, or at the end where `at` is absent. Throws `upload-unknown`, `upload-busy`,
+   * `upload-offset-mismatch` (nothing changed), `size-mismatch` (`length` given and not met), `content-incomplete`:
+   * what arrived before the sender stopped stays and counts.
+   */
+  append(key: UploadKey, content: Content, options?: { at?: number; length?: number }): Promise<Upload>
+  /** Appends the last bytes, verifies, and links the blob to the repository. Throws also `digest-mismatch`. */
+  complete(
+    key: UploadKey,
+    digest: Digest,
+    last?: { content: Content; at?: number; length?: number },
+  ): Promise<StoredBlobFacts>
+  /** The upload becomes a file of a package. Throws also what `Packages.addFile` throws. */
+  completeAsFile(
+    key: UploadKey,
+    packageId: string,
+    file: NewFile,
+    expected?: { digest?: Digest; size?: number },
+  ): Promise<File>
+  /** Begin, append and complete in one. */
+  receive(request: {
+    repository: RepositoryName
+    actor: string
+    digest: Digest
+    content: Content
+    length?: number
+  }): Promise<StoredBlobFacts>
+  /** Throws `upload-unknown`. */
+  cancel(key: UploadKey): Promise<void>
+}
+
+export interface Blobs {
+  /** Throws `blob-unknown`, `content-missing`. Damaged blobs are `blob-unknown`, so that clients push them again. */
+  stat(repository: RepositoryName, digest: Digest): Promise<{ digest: Digest; size: number }>
+  /** Throws `blob-unknown`, `range-invalid`, `content-missing`, `content-damaged`. */
+  open(repository: RepositoryName, digest: Digest, range?: ByteRange): Promise<OpenedBlob>
+  /**
+   * Links a blob of `from`, or of any repository that `mayRead` allows, to `repository`. False when there is none.
+   */
+  mount(request: {
+    repository: RepositoryName
+    digest: Digest
+    from?: RepositoryName
+    mayRead: (repository: RepositoryName) => boolean
+    actor: string
+  }): Promise<boolean>
+  /** Unlinks it from this repository. Throws `blob-unknown`, `retained`. */
+  remove(repository: RepositoryName, digest: Digest, options: { actor: string }): Promise<void>
+}
+
+// --- manifests -----------------------------------------------------------------------------------------------------
+
+export interface Manifest {
+  readonly packageId: string
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly size: number
+  /** Exactly as pushed. */
+  readonly bytes: Uint8Array
+}
+
+export interface Descriptor {
+  readonly mediaType: string
+  readonly digest: string
+  readonly size: number
+  readonly artifactType?: string
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+export interface Manifests {
+  /**
+   * Throws `manifest-invalid`, `manifest-too-large`, `manifest-blob-unknown`, `digest-mismatch`, `tag-reserved`,
+   * `retention-class-unknown`. `mediaType` absent: sniffed from the body.
+   */
+  put(request: {
+    repository: RepositoryName
+    reference: Reference
+    /** Further tags of a put by digest (`?tag=`). */
+    tags?: readonly Tag[]
+    mediaType?: string
+    bytes: Uint8Array
+    actor: string
+  }): Promise<{ digest: Digest; packageId: string; subject?: string; tags: readonly Tag[] }>
+  /** Throws `manifest-unknown`, `repository-unknown`. */
+  get(repository: RepositoryName, reference: Reference): Promise<Manifest>
+  /** With all tags on it. Throws `manifest-unknown`, `retained`. */
+  remove(repository: RepositoryName, digest: Digest, options: { actor: string }): Promise<void>
+}
+
+export interface Tags {
+  /** Byte order, after `last`. Throws `repository-unknown`. `limit` absent: all. */
+  list(
+    repository: RepositoryName,
+    page: { limit?: number; last?: string },
+  ): Promise<{ tags: readonly string[]; more: boolean }>
+  /** Throws `package-unknown`, `package-not-finalized`, `tag-reserved`. */
+  set(packageId: string, tag: Tag, options: { actor: string }): Promise<Package>
+  /** The manifest stays. Throws `tag-unknown`, `repository-unknown`, `tag-reserved`. */
+  remove(repository: RepositoryName, tag: Tag, options: { actor: string }): Promise<void>
+}
+
+export interface Referrers {
+  /** Empty for a subject or repository that nothing refers to. */
+  list(
+    repository: RepositoryName,
+    subject: Digest,
+    page: { artifactTypes?: readonly string[]; limit: number; after?: string },
+  ): Promise<{ referrers: readonly Descriptor[]; next?: string }>
+}
+
+export interface Catalog {
+  /** Repositories that hold something, in byte order, after `last`. */
+  list(page: { limit: number; last?: string }): Promise<{ repositories: readonly string[]; more: boolean }>
+}
+
+// --- the log, outward ----------------------------------------------------------------------------------------------
+
+export interface FeedEvent {
+  readonly sequence: number
+  readonly createdAt: string
+  readonly type: string
+  readonly subjectKind: string
+  readonly subjectId: string
+  readonly actor: string
+  /** Null when erased. */
+  readonly payload: Uint8Array | null
+  readonly payloadDigest: Digest
+}
+
+export interface EventFeed {
+  /**
+   * Events after the cursor (absent: from the beginning), flushed ones only, waiting up to `waitMs` for the first.
+   * Throws `cursor-unknown` for a cursor of another epoch or beyond the head.
+   */
+  read(request: {
+    cursor?: string
+    limit: number
+    waitMs?: number
+    types?: readonly string[]
+    signal?: AbortSignal
+  }): Promise<{ events: readonly FeedEvent[]; next: string }>
+  /** The payload decoded to plain data, for projections; null when erased. */
+  decode(event: FeedEvent): unknown
+}
+
+export interface RegistryHealth {
+  readonly healthy: boolean
+  readonly database: { readonly kind: string; readonly healthy: boolean; readonly detail: string }
+  readonly backend: { readonly id: string } & StoreHealth
+  readonly failedLocations: number
+}
+
+export interface ReplayReport {
+  readonly sequence: number
+  readonly events: number
+  readonly changedRows: number
+}
+
+export interface ViewDifference {
+  readonly view: string
+  readonly table: string
+  readonly key: string
+  readonly live: string | null
+  readonly rebuilt: string | null
+}
+export interface ViewReport {
+  readonly sequence: number
+  readonly rows: number
+  /** The first 100. */
+  readonly differences: readonly ViewDifference[]
+}
+export interface LogReport {
+  readonly events: number
+  readonly head: number
+  /** The first sequence at which the chain, the order or a payload's digest is wrong. */
+  readonly brokenAt?: number
+  readonly problem?: string
+}
