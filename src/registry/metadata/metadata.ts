@@ -1,0 +1,119 @@
+/**
+ * Package metadata: a JSON object whose every value survives JSON, CBOR and both databases unchanged (I-JSON, RFC 7493).
+ */
+import canonicalize from 'canonicalize'
+import { RegistryError } from '../errors.ts'
+import { printable } from '../names.ts'
+import type { JsonValue, Metadata } from '../registry.ts'
+import { findDuplicateKey } from './duplicate-key.ts'
+
+/** Bytes of the JCS text. */
+export const METADATA_LIMIT_BYTES = 64 * 1024
+/** Objects and arrays inside one another, the metadata object itself counted. */
+export const METADATA_DEPTH_LIMIT = 16
+export const METADATA_KEY_LIMIT_BYTES = 256
+
+export interface MetadataProblem {
+  /** JSON pointer inside the metadata; empty for the metadata itself. */
+  readonly pointer: string
+  readonly reason: string
+}
+
+/** What is wrong with `value` as metadata; undefined when nothing is. */
+export function metadataProblem(value: unknown): MetadataProblem | undefined {
+  if (!isPlainObject(value)) return { pointer: '', reason: 'it is not a JSON object' }
+  const problem = problemIn(value, '', 1)
+  if (problem) return problem
+  const size = Buffer.byteLength(canonicalize(value) as string)
+  if (size <= METADATA_LIMIT_BYTES) return undefined
+  return { pointer: '', reason: `it takes ${size} bytes as canonical JSON, and ${METADATA_LIMIT_BYTES} are allowed` }
+}
+
+/** Returns `value` itself. Throws `metadata-invalid`; `detail.field` is the JSON pointer under `/metadata`. */
+export function validateMetadata(value: unknown): Metadata {
+  const problem = metadataProblem(value)
+  if (problem) throw metadataInvalid(problem)
+  return value as Metadata
+}
+
+/**
+ * Metadata from JSON text. Throws `metadata-invalid` also for what a parsed value no longer shows: repeated names.
+ */
+export function parseMetadataText(text: string): Metadata {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw metadataInvalid({ pointer: '', reason: 'it is not JSON' }, cause)
+  }
+  const duplicate = findDuplicateKey(text)
+  if (duplicate !== undefined) throw metadataInvalid({ pointer: duplicate, reason: 'the name stands twice' })
+  return validateMetadata(value)
+}
+
+/** The text of each top-level scalar, as filters `key=value` compare it. Objects and arrays cannot be searched for. */
+export function searchKeys(metadata: Metadata): ReadonlyMap<string, string> {
+  const keys = new Map<string, string>()
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value === 'string') keys.set(key, value)
+    else if (value === null || typeof value !== 'object') keys.set(key, canonicalize(value) as string)
+  }
+  return keys
+}
+
+function problemIn(value: unknown, pointer: string, depth: number): MetadataProblem | undefined {
+  if (typeof value === 'string') {
+    return value.isWellFormed() ? undefined : { pointer, reason: 'it contains a lone surrogate' }
+  }
+  if (typeof value === 'number') return numberProblem(value, pointer)
+  if (value === null || typeof value === 'boolean') return undefined
+  if (depth > METADATA_DEPTH_LIMIT) {
+    return { pointer, reason: `it is nested deeper than ${METADATA_DEPTH_LIMIT} levels` }
+  }
+  if (Array.isArray(value)) return firstProblem(value.entries(), pointer, depth)
+  if (isPlainObject(value)) return firstProblem(Object.entries(value), pointer, depth)
+  return { pointer, reason: 'it is no JSON value' }
+}
+
+function firstProblem(
+  members: Iterable<[string | number, unknown]>,
+  pointer: string,
+  depth: number,
+): MetadataProblem | undefined {
+  for (const [step, member] of members) {
+    const at = `${pointer}/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`
+    const problem = (typeof step === 'string' && keyProblem(step, at)) || problemIn(member, at, depth + 1)
+    if (problem) return problem
+  }
+  return undefined
+}
+
+function keyProblem(key: string, pointer: string): MetadataProblem | undefined {
+  if (!key.isWellFormed()) return { pointer, reason: 'its name contains a lone surrogate' }
+  if (Buffer.byteLength(key) <= METADATA_KEY_LIMIT_BYTES) return undefined
+  return { pointer, reason: `its name is longer than ${METADATA_KEY_LIMIT_BYTES} bytes` }
+}
+
+function numberProblem(value: number, pointer: string): MetadataProblem | undefined {
+  if (!Number.isFinite(value)) return { pointer, reason: 'it is no finite number' }
+  // JSON.parse has rounded it already if it was written with more digits: only the refusal is honest.
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    return { pointer, reason: 'it is an integer outside -(2^53-1) to 2^53-1; write it as text' }
+  }
+  return undefined
+}
+
+function isPlainObject(value: unknown): value is { readonly [key: string]: JsonValue } {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function metadataInvalid({ pointer, reason }: MetadataProblem, cause?: unknown): RegistryError {
+  return new RegistryError(
+    'metadata-invalid',
+    `metadata is refused at '${printable(pointer) || '/'}': ${reason}`,
+    { field: `/metadata${pointer}`, reason },
+    { cause },
+  )
+}
