@@ -42,7 +42,8 @@ export function armFailpoints(list: string): void {
   armed.clear()
   for (const entry of list.split(',').filter(Boolean)) {
     const match = /^([a-z.-]+)=(?:(kill)|error:([A-Z]+))(?:@(\d+))?$/.exec(entry.trim())
-    if (!match || !(FAILPOINTS as readonly string[]).includes(match[1]!)) throw new RangeError(`no failpoint '${entry}'`)
+    if (!match || !(FAILPOINTS as readonly string[]).includes(match[1]!))
+      throw new RangeError(`no failpoint '${entry}'`)
     const action = match[2] ? 'kill' : { code: match[3]! }
     armed.set(match[1]!, { action, passes: Number(match[4] ?? 1) - 1 })
   }

@@ -22,5 +22,15 @@ export {
   parseDigest,
 } from './digest.ts'
 export { STORAGE_ERROR_CODES, StorageError, type StorageErrorCode } from './errors.ts'
-export type { UploadStat, UploadStore } from './upload-store.ts'
 export { armFailpoints, FAILPOINTS, type Failpoint, failpoint } from './failpoint.ts'
+export {
+  createMultiHash,
+  type Digests,
+  digestBytes,
+  digestWith,
+  hashContent,
+  type MultiHash,
+  type MultiHashOptions,
+} from './multi-hash.ts'
+export type { UploadStat, UploadStore } from './upload-store.ts'
+export { type Expectation, verified, verifiedStream } from './verified-stream.ts'

@@ -1,0 +1,60 @@
+/**
+ * The hash functions themselves, one state for each algorithm wanted. BLAKE3 is native where its module loads and
+ * `@noble/hashes` elsewhere; SHA-2 is Node's. Runs on the event loop and inside hash workers alike.
+ */
+import { createHash } from 'node:crypto'
+import { createRequire } from 'node:module'
+import { blake3 as nobleBlake3 } from '@noble/hashes/blake3.js'
+import { type Algorithm, type Digest, digestOf } from './digest.ts'
+
+/** One running hash. `update` takes any bytes, `digest` ends it. */
+export interface Hasher {
+  update(bytes: Uint8Array): void
+  digest(): Uint8Array
+}
+
+interface NativeBlake3 {
+  readonly Blake3Hasher: new () => { update(bytes: Buffer): unknown; digestBuffer(): Buffer }
+}
+
+/** The native module, or undefined where no prebuilt binary fits this platform: slower, never different. */
+function loadNativeBlake3(): NativeBlake3 | undefined {
+  try {
+    return createRequire(import.meta.url)('@napi-rs/blake-hash') as NativeBlake3
+  } catch {
+    return undefined
+  }
+}
+
+const native = loadNativeBlake3()
+
+/** Whether BLAKE3 runs natively in this process. */
+export const hasNativeBlake3 = native !== undefined
+
+export function nativeBlake3Hasher(): Hasher {
+  if (!native) throw new Error('no native BLAKE3 on this platform')
+  const state = new native.Blake3Hasher()
+  return {
+    // The binding refuses a plain Uint8Array, so the bytes are seen through a Buffer; nothing is copied.
+    update: (bytes) => void state.update(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+    digest: () => state.digestBuffer(),
+  }
+}
+
+export function portableBlake3Hasher(): Hasher {
+  const state = nobleBlake3.create()
+  return { update: (bytes) => void state.update(bytes), digest: () => state.digest() }
+}
+
+export function createHasher(algorithm: Algorithm): Hasher {
+  if (algorithm === 'blake3') return native ? nativeBlake3Hasher() : portableBlake3Hasher()
+  const state = createHash(algorithm)
+  return { update: (bytes) => void state.update(bytes), digest: () => state.digest() }
+}
+
+/** The digest of bytes that are all here. Blocks for their length: meant for manifests and other small things. */
+export function digestWith(algorithm: Algorithm, bytes: Uint8Array): Digest {
+  const hasher = createHasher(algorithm)
+  hasher.update(bytes)
+  return digestOf(algorithm, hasher.digest())
+}

@@ -1,0 +1,79 @@
+/**
+ * One root and this process's standing in it: its names for temporary files, what it has made durable, and the one way
+ * in which a file becomes a blob.
+ */
+import { open, rename, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Digest } from '../digest.ts'
+import { failpoint } from '../failpoint.ts'
+import { type DurableFolders, durableFolders } from './durable-folders.ts'
+import { onDisk } from './fault.ts'
+import { type Layout, layoutOf } from './layout.ts'
+import { temporaryNames } from './temporary-files.ts'
+
+export type Durability = 'durable' | 'relaxed'
+
+export interface Place {
+  readonly layout: Layout
+  readonly folders: DurableFolders
+  readonly isDurable: boolean
+  /** A path for a new temporary file, used by nobody else. */
+  temporary(): string
+  /** Renames a complete, flushed file to its address and makes that durable. `step` names the failpoints passed. */
+  moveIn(from: string, digest: Digest, step: 'blob' | 'upload'): Promise<void>
+  /** Makes a blob found in the store durable, which the process that wrote it may not have come to (core rule 11). */
+  vouch(digest: Digest): Promise<void>
+}
+
+/** Blobs vouched for that are remembered. Forgetting one costs an fsync of clean pages. */
+const REMEMBERED = 16_384
+
+export function placeAt(root: string, durability: Durability): Place {
+  const layout = layoutOf(root)
+  const folders = durableFolders(durability)
+  const nextName = temporaryNames()
+  const isDurable = durability === 'durable'
+  /** Path to inode and time of last write: a blob that was removed and put again by another process is another one. */
+  const vouched = new Map<string, string>()
+
+  async function moveIn(from: string, digest: Digest, step: 'blob' | 'upload'): Promise<void> {
+    const shards = layout.shards(digest)
+    await folders.make(shards)
+    await onDisk('rename', async () => {
+      failpoint(`${step}.before-rename`)
+      await rename(from, layout.blob(digest))
+      failpoint(`${step}.before-directory-fsync`)
+    })
+    await Promise.all([folders.sync(shards.at(-1)!), folders.sync(dirname(from))])
+  }
+
+  async function vouch(digest: Digest): Promise<void> {
+    if (!isDurable) return
+    const path = layout.blob(digest)
+    await onDisk('fsync', async () => {
+      const found = await stat(path, { bigint: true })
+      const identity = `${found.ino}:${found.mtimeNs}`
+      if (vouched.get(path) === identity) return
+      await fsyncFile(path)
+      await folders.make(layout.shards(digest))
+      await folders.sync(dirname(path))
+      remember(vouched, path, identity)
+    })
+  }
+
+  return { layout, folders, isDurable, temporary: () => join(layout.tmp, nextName()), moveIn, vouch }
+}
+
+function remember(vouched: Map<string, string>, path: string, identity: string): void {
+  vouched.set(path, identity)
+  if (vouched.size > REMEMBERED) vouched.delete(vouched.keys().next().value!)
+}
+
+async function fsyncFile(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
