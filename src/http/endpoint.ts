@@ -16,14 +16,19 @@ export type Access = 'anonymous' | 'read' | 'write'
 
 export interface ApiRequest {
   readonly id: string
+  /** Upper case; HEAD also reaches the handler of a GET row. */
   readonly method: string
+  /** The path as the client sent it, without the query. */
+  readonly path: string
   /** Path parameters, percent-decoded once; a wildcard's segments are joined with '/'. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly headers: IncomingMessage['headers']
   readonly identity: Identity
-  /** The body, not yet read. */
+  /** The body, not yet read: for parsers that want a stream. A `for await` over it that stops early cuts the line. */
   readonly body: IncomingMessage
+  /** The body's bytes. A reader that stops early leaves the connection able to carry the answer. */
+  readonly content: AsyncIterable<Uint8Array>
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal
 }

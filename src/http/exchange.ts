@@ -1,0 +1,130 @@
+/**
+ * One request and its answer, as the boundary sees them. The parts that cost something (query, body iterator, abort
+ * signal) are made on first use, because the hottest routes use none of them.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ApiRequest, Identity } from './endpoint.ts'
+import type { RequestFacts, Surface } from './surface.ts'
+
+const SANE_ID = /^[A-Za-z0-9._-]{1,64}$/
+const NOBODY: Identity = Object.freeze({ name: 'anonymous', kind: 'anonymous' })
+/** Requests whose sender waits for `100 Continue` before it sends the body. */
+const awaitingContinue = new WeakSet<IncomingMessage>()
+
+export function markAwaitingContinue(request: IncomingMessage): void {
+  awaitingContinue.add(request)
+}
+
+export interface Call {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The pattern of the route table. */
+  readonly route: string
+}
+
+export class Exchange implements ApiRequest {
+  readonly id: string
+  readonly body: IncomingMessage
+  readonly response: ServerResponse
+  readonly surface: Surface
+  readonly route: string
+  params: Readonly<Record<string, string>> = {}
+  identity: Identity = NOBODY
+  /** Bytes of the answer's body that were written. */
+  sent = 0
+  readonly #startedAt = performance.now()
+  #query: URLSearchParams | undefined
+  #content: AsyncIterable<Uint8Array> | undefined
+  #abort: AbortController | undefined
+
+  constructor(surface: Surface, { request, response, route }: Call) {
+    const offered = request.headers['x-request-id']
+    this.id = typeof offered === 'string' && SANE_ID.test(offered) ? offered : randomUUID()
+    this.surface = surface
+    this.body = request
+    this.response = response
+    this.route = route
+    if (surface.observers !== undefined && surface.observers.length > 0) this.#observe(surface.observers)
+  }
+
+  get method(): string {
+    return this.body.method ?? 'GET'
+  }
+
+  get headers(): IncomingMessage['headers'] {
+    return this.body.headers
+  }
+
+  get path(): string {
+    const { url } = this
+    const mark = url.indexOf('?')
+    return mark < 0 ? url : url.slice(0, mark)
+  }
+
+  get query(): URLSearchParams {
+    if (this.#query === undefined) {
+      const { url } = this
+      const mark = url.indexOf('?')
+      this.#query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
+    }
+    return this.#query
+  }
+
+  get content(): AsyncIterable<Uint8Array> {
+    // destroyOnReturn: a reader that throws half-way would else destroy the socket, and with it the answer.
+    this.#content ??= this.body.iterator({ destroyOnReturn: false })
+    return this.#content
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const abort = new AbortController()
+      this.#abort = abort
+      if (this.isAbandoned) abort.abort()
+      else this.response.once('close', () => this.response.writableFinished || abort.abort())
+    }
+    return this.#abort.signal
+  }
+
+  /** Nobody is left to answer. */
+  get isAbandoned(): boolean {
+    return this.response.destroyed || this.response.socket === null || this.response.socket.destroyed
+  }
+
+  /** Lets a client that asked first send its body. */
+  welcomeBody(): void {
+    if (awaitingContinue.delete(this.body)) this.response.writeContinue()
+  }
+
+  get isAwaitingContinue(): boolean {
+    return awaitingContinue.has(this.body)
+  }
+
+  /** Express cuts the mount point off `url`; the whole one is kept beside it. */
+  private get url(): string {
+    return (this.body as { originalUrl?: string }).originalUrl ?? this.body.url ?? '/'
+  }
+
+  #observe(observers: NonNullable<Surface['observers']>): void {
+    for (const observer of observers) observer.started?.()
+    this.response.once('close', () => {
+      const facts = this.#facts()
+      for (const observer of observers) observer.finished(facts)
+    })
+  }
+
+  #facts(): RequestFacts {
+    const { response } = this
+    return {
+      id: this.id,
+      method: this.method,
+      route: this.route,
+      status: response.headersSent ? response.statusCode : 499,
+      bytes: this.sent,
+      milliseconds: performance.now() - this.#startedAt,
+      actor: this.identity.name,
+      aborted: !response.writableFinished,
+    }
+  }
+}

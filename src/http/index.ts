@@ -1,0 +1,31 @@
+/** The public face of the HTTP mechanics: what every surface needs and no surface owns. Knows no domain. */
+export {
+  type Authenticate,
+  type AuthRefusal,
+  createAuthenticator,
+  credentialSecret,
+  type Identify,
+} from './authenticate.ts'
+export {
+  contentRangeOf,
+  ifMatchHolds,
+  ifRangeHolds,
+  isNotModified,
+  parseContentRange,
+  type RequestedRange,
+  requestedRange,
+  type Span,
+  type UploadSpan,
+} from './content-range.ts'
+export { createDispatcher } from './dispatcher.ts'
+export type { Access, ApiRequest, Endpoint, Identity } from './endpoint.ts'
+export { healthReply } from './health.ts'
+export { collectProcessMetrics, metricsEndpoint, requestMetrics } from './metrics.ts'
+export { mount } from './mount.ts'
+export { nextLink, type PageQuery, parseCount } from './pagination.ts'
+export type { Reply } from './reply.ts'
+export { readBody } from './request-body.ts'
+export { REQUEST_ERROR_CODES, RequestError, type RequestErrorCode } from './request-error.ts'
+export { requestLog } from './request-log.ts'
+export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts'
+export type { ErrorContext, ErrorReply, RequestFacts, RequestObserver, Surface } from './surface.ts'

@@ -1,0 +1,127 @@
+/**
+ * The only place that writes an answer to a socket. It knows the traps of Node's HTTP server: lengths on HEAD, streams
+ * that end early, and clients that are still sending when they are answered.
+ */
+import { once } from 'node:events'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Exchange } from './exchange.ts'
+import type { Reply } from './reply.ts'
+
+/** A body of at most this announced length is read to its end, so that the connection can be used again. */
+const FORGIVEN_BODY_BYTES = 1024 * 1024
+/** What is read from a client that goes on sending after its answer, before the line is cut. */
+const LINGER = { bytes: 1024 * 1024, milliseconds: 1000 }
+
+/** Rejects when the body's stream fails or ends before its Content-Length; the connection is then gone. */
+export async function sendReply(exchange: Exchange, reply: Reply): Promise<void> {
+  if (exchange.isAbandoned || exchange.response.headersSent) {
+    if (reply.body instanceof Readable) reply.body.destroy()
+    return
+  }
+  if (reply.body instanceof Readable) await sendStream(exchange, reply, reply.body)
+  else if (!expectsBody(exchange.body) || exchange.body.complete) sendBytes(exchange, reply, reply.body)
+  else await sendWhileReceiving(exchange, reply, reply.body)
+}
+
+function sendBytes(exchange: Exchange, reply: Reply, body: Uint8Array | string | undefined): void {
+  const { response } = exchange
+  response.writeHead(reply.status, headersOf(exchange, reply, body))
+  if (body === undefined || exchange.method === 'HEAD') {
+    response.end()
+    return
+  }
+  exchange.sent = Buffer.byteLength(body)
+  response.end(body)
+}
+
+async function sendStream(exchange: Exchange, reply: Reply, body: Readable): Promise<void> {
+  const { response } = exchange
+  response.writeHead(reply.status, headersOf(exchange, reply, undefined))
+  if (exchange.method === 'HEAD') {
+    body.destroy()
+    response.end()
+    return
+  }
+  const announced = reply.headers?.['Content-Length']
+  body.on('data', (chunk: Uint8Array) => {
+    exchange.sent += chunk.length
+  })
+  await pipeline(body, response, { end: false })
+  if (announced !== undefined && Number(announced) !== exchange.sent) {
+    // Ending here would leave the client waiting for the rest, or taking the next answer for it.
+    response.destroy()
+    throw new Error(`the stream had ${exchange.sent} bytes where ${announced} were announced`)
+  }
+  response.end()
+}
+
+/**
+ * The client has not sent all of its body yet. Cutting the line at once would reset it, and Go clients would report
+ * "broken pipe" instead of the answer: so the answer goes out whole, and what still comes is read for a moment.
+ */
+async function sendWhileReceiving(
+  exchange: Exchange,
+  reply: Reply,
+  body: Uint8Array | string | undefined,
+): Promise<void> {
+  const { response, body: request } = exchange
+  request.unpipe()
+  const announced = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+  if (announced <= FORGIVEN_BODY_BYTES && !exchange.isAwaitingContinue) {
+    request.resume()
+    sendBytes(exchange, reply, body)
+    return
+  }
+  response.writeHead(reply.status, { ...headersOf(exchange, reply, body), Connection: 'close' })
+  if (body !== undefined && exchange.method !== 'HEAD' && body.length > 0) {
+    exchange.sent = Buffer.byteLength(body)
+    response.write(body)
+  } else response.flushHeaders()
+  if (!exchange.isAwaitingContinue) await linger(request)
+  response.end()
+}
+
+async function linger(request: IncomingMessage): Promise<void> {
+  const stop = new AbortController()
+  const timer = setTimeout(() => stop.abort(), LINGER.milliseconds)
+  let received = 0
+  const count = (chunk: Uint8Array) => {
+    received += chunk.length
+    if (received > LINGER.bytes) stop.abort()
+  }
+  request.on('data', count)
+  request.resume()
+  try {
+    await Promise.race([once(request, 'end', { signal: stop.signal }), once(request, 'close', { signal: stop.signal })])
+  } catch {
+    // The limit was reached or the client left: either way there is nothing more to wait for.
+  } finally {
+    clearTimeout(timer)
+    stop.abort()
+    request.off('data', count)
+  }
+}
+
+/** `request.complete` is still false inside the 'request' event, also for requests without a body. */
+export function expectsBody(request: IncomingMessage): boolean {
+  if (request.headers['transfer-encoding'] !== undefined) return true
+  const length = request.headers['content-length']
+  return length !== undefined && length !== '0'
+}
+
+function headersOf(exchange: Exchange, reply: Reply, body: Uint8Array | string | undefined): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = { ...exchange.surface.headers, 'X-Request-Id': exchange.id }
+  for (const name in reply.headers) {
+    const value = reply.headers[name]
+    if (value !== undefined) headers[name] = typeof value === 'object' ? [...value] : value
+  }
+  // RFC 9110 8.6: no Content-Length in 1xx and 204; in 304 it would describe the body that is not sent.
+  if (headers['Content-Length'] === undefined && !(reply.body instanceof Readable)) {
+    if (reply.status !== 204 && reply.status !== 304) {
+      headers['Content-Length'] = body === undefined ? 0 : Buffer.byteLength(body)
+    }
+  }
+  return headers
+}

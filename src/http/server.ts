@@ -1,0 +1,85 @@
+/**
+ * A Node HTTP server set up for a registry: uploads may take hours, Go clients reuse connections for a minute, and a
+ * server that is told to stop finishes what it has begun.
+ */
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { markAwaitingContinue } from './exchange.ts'
+
+export interface HttpServerOptions {
+  /** Milliseconds without a byte in either direction after which a connection is cut. Default 5 minutes. */
+  readonly idleTimeout?: number
+}
+
+export interface HttpServer {
+  readonly server: Server
+  /** Aborts when draining begins, so that long polls can answer at once. */
+  readonly draining: AbortSignal
+  /**
+   * Stops accepting, lets running requests finish, closes idle connections, and cuts what is left after `deadline`
+   * milliseconds. Resolves with whether everything finished by itself. Repeating it waits for the same end.
+   */
+  drain(deadline: number): Promise<{ complete: boolean }>
+}
+
+const MINUTE = 60_000
+
+export function createHttpServer(listener: RequestListener, options: HttpServerOptions = {}): HttpServer {
+  const draining = new AbortController()
+  const current = new WeakMap<Socket, ServerResponse>()
+  const server = createServer({
+    // One long header is enough for 64 KiB: ten tags of 128 characters, or a fat access token.
+    maxHeaderSize: 64 * 1024,
+    // 0: a 100 GiB upload over a slow line is legitimate; a silent one is cut by the idle timeout.
+    requestTimeout: 0,
+    // Longer than Go's idle connections live (90 s minus the proxies between): a POST on a connection that the server
+    // just closed is not repeated by clients.
+    keepAliveTimeout: 95_000,
+    headersTimeout: 100_000,
+  })
+  server.timeout = options.idleTimeout ?? 5 * MINUTE
+  const receive = (request: IncomingMessage, response: ServerResponse) => {
+    current.set(request.socket, response)
+    if (draining.signal.aborted) response.shouldKeepAlive = false
+    listener(request, response)
+  }
+  server.on('request', receive)
+  // Without this Node sends 100 Continue before anybody looked at the credentials.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    markAwaitingContinue(request)
+    receive(request, response)
+  })
+  server.on('timeout', (socket: Socket) => {
+    const response = current.get(socket)
+    // The silence is ours while a received request has no answer yet: hashing a huge upload, or a long poll.
+    const isOurs = response?.req.complete && !response.headersSent && !response.destroyed
+    if (isOurs) socket.setTimeout(server.timeout)
+    else socket.destroy()
+  })
+  let drained: Promise<{ complete: boolean }> | undefined
+  return {
+    server,
+    draining: draining.signal,
+    drain(deadline) {
+      drained ??= drain(server, draining, deadline)
+      return drained
+    },
+  }
+}
+
+async function drain(server: Server, draining: AbortController, deadline: number): Promise<{ complete: boolean }> {
+  draining.abort()
+  let complete = true
+  const cut = setTimeout(() => {
+    complete = false
+    server.closeAllConnections()
+  }, deadline)
+  // A connection becomes idle when its last answer is out; Node closes only those that are idle at close().
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+  })
+  clearTimeout(cut)
+  clearInterval(sweep)
+  return { complete }
+}
