@@ -52,9 +52,18 @@ export function createHasher(algorithm: Algorithm): Hasher {
   return { update: (bytes) => void state.update(bytes), digest: () => state.digest() }
 }
 
+/** The hash of each algorithm over the same bytes. */
+export function hashAll(algorithms: readonly Algorithm[], bytes: Uint8Array): ReadonlyMap<Algorithm, Uint8Array> {
+  return new Map(algorithms.map((algorithm) => [algorithm, hashOf(algorithm, bytes)]))
+}
+
 /** The digest of bytes that are all here. Blocks for their length: meant for manifests and other small things. */
 export function digestWith(algorithm: Algorithm, bytes: Uint8Array): Digest {
+  return digestOf(algorithm, hashOf(algorithm, bytes))
+}
+
+function hashOf(algorithm: Algorithm, bytes: Uint8Array): Uint8Array {
   const hasher = createHasher(algorithm)
   hasher.update(bytes)
-  return digestOf(algorithm, hasher.digest())
+  return hasher.digest()
 }

@@ -23,11 +23,12 @@ export {
 } from './digest.ts'
 export { STORAGE_ERROR_CODES, StorageError, type StorageErrorCode } from './errors.ts'
 export { armFailpoints, FAILPOINTS, type Failpoint, failpoint } from './failpoint.ts'
+export { closeHashWorkers } from './hash-workers.ts'
+export { digestWith } from './hashers.ts'
 export {
   createMultiHash,
   type Digests,
   digestBytes,
-  digestWith,
   hashContent,
   type MultiHash,
   type MultiHashOptions,
