@@ -28,12 +28,11 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
   const draining = new AbortController()
   const current = new WeakMap<Socket, ServerResponse>()
   const server = createServer({
-    // One long header is enough for 64 KiB: ten tags of 128 characters, or a fat access token.
+    // Counts the request line too: a manifest put with a hundred tags, or a fat access token, passes Node's 16 KiB.
     maxHeaderSize: 64 * 1024,
     // 0: a 100 GiB upload over a slow line is legitimate; a silent one is cut by the idle timeout.
     requestTimeout: 0,
-    // Longer than Go's idle connections live (90 s minus the proxies between): a POST on a connection that the server
-    // just closed is not repeated by clients.
+    // Longer than a Go client keeps an idle connection (90 s): it does not repeat a POST that meets a closing one.
     keepAliveTimeout: 95_000,
     headersTimeout: 100_000,
   })
