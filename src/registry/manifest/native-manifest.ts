@@ -16,16 +16,16 @@ export const MANIFEST_VERSION = 1
 /** Times are ISO 8601 in UTC with milliseconds: `2026-01-31T12:00:00.000Z`. */
 export interface NativeManifest {
   readonly manifest_version: typeof MANIFEST_VERSION
-  readonly package: ManifestPackage
+  readonly package: NativeManifestPackage
   /** In the byte order of `relative_path`; at least one. */
-  readonly files: readonly ManifestFile[]
+  readonly files: readonly NativeManifestFile[]
   /** One for each distinct blob and backend, ordered by `blake3`, then `backend_id`. */
   readonly storage_receipts: readonly StorageReceipt[]
   readonly retention_summary: RetentionSummary
   readonly provenance: Provenance
 }
 
-export interface ManifestPackage {
+export interface NativeManifestPackage {
   readonly id: string
   readonly name: string
   readonly producer: string
@@ -37,7 +37,7 @@ export interface ManifestPackage {
   readonly created_at: string
 }
 
-export interface ManifestFile {
+export interface NativeManifestFile {
   readonly relative_path: RelativePath
   readonly media_type: string
   readonly size: number

@@ -1,7 +1,14 @@
 /**
- * Finds a member name that stands twice in one JSON object. JSON.parse keeps the last and says nothing, and another
- * reader may keep the first: two readers of the same signed bytes would then see different documents.
+ * What JSON text can hide from a reader of its parsed value: a member name that stands twice (JSON.parse keeps the last,
+ * another reader may keep the first, and two readers of the same signed bytes would see different documents) and nesting
+ * so deep that recursive readers fail.
  */
+
+export interface JsonTextProblem {
+  /** JSON pointer; empty for the document itself. */
+  readonly pointer: string
+  readonly reason: string
+}
 
 interface Frame {
   /** Names seen in this object; undefined for an array. */
@@ -12,36 +19,38 @@ interface Frame {
   expectsName: boolean
 }
 
-/** The JSON pointer of the first repeated member; undefined when there is none. `json` must have parsed already. */
-export function findDuplicateKey(json: string): string | undefined {
+const DEPTH_LIMIT = 64
+const STRUCTURE = /["{}[\],]/g
+
+/** The first problem; undefined when there is none. `json` must have parsed already. */
+export function jsonTextProblem(json: string): JsonTextProblem | undefined {
   const frames: Frame[] = []
-  for (let i = 0; i < json.length; i++) {
+  const structure = new RegExp(STRUCTURE)
+  for (let match = structure.exec(json); match; match = structure.exec(json)) {
     const frame = frames.at(-1)
-    switch (json[i]) {
-      case '{':
-        frames.push({ names: new Set(), step: '', expectsName: true })
-        break
-      case '[':
-        frames.push({ names: undefined, step: 0, expectsName: false })
-        break
-      case '}':
-      case ']':
-        frames.pop()
-        break
-      case ',':
-        if (typeof frame?.step === 'number') frame.step++
-        else if (frame) frame.expectsName = true
-        break
-      case '"': {
-        const end = endOfString(json, i)
-        if (frame?.expectsName && !enter(frame, json.slice(i, end + 1))) return pointerOf(frames)
-        i = end
+    if (match[0] === '"') {
+      const end = endOfString(json, match.index)
+      if (frame?.expectsName && !enter(frame, json.slice(match.index, end + 1))) {
+        return { pointer: pointerOf(frames), reason: 'stands twice' }
       }
+      structure.lastIndex = end + 1
+    } else if (match[0] === ',') {
+      if (typeof frame?.step === 'number') frame.step++
+      else if (frame) frame.expectsName = true
+    } else if (match[0] === '}' || match[0] === ']') {
+      frames.pop()
+    } else if (frames.length === DEPTH_LIMIT) {
+      return { pointer: '', reason: `is nested deeper than ${DEPTH_LIMIT} levels` }
+    } else if (match[0] === '{') {
+      frames.push({ names: new Set(), step: '', expectsName: true })
+    } else {
+      frames.push({ names: undefined, step: 0, expectsName: false })
     }
   }
   return undefined
 }
 
+/** False when the object has a member of this name already. */
 function enter(frame: Frame, literal: string): boolean {
   const name = JSON.parse(literal) as string
   frame.step = name

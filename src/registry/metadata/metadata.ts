@@ -5,7 +5,7 @@ import canonicalize from 'canonicalize'
 import { RegistryError } from '../errors.ts'
 import { printable } from '../names.ts'
 import type { JsonValue, Metadata } from '../registry.ts'
-import { findDuplicateKey } from './duplicate-key.ts'
+import { jsonTextProblem } from './json-text.ts'
 
 /** Bytes of the JCS text. */
 export const METADATA_LIMIT_BYTES = 64 * 1024
@@ -46,8 +46,8 @@ export function parseMetadataText(text: string): Metadata {
   } catch (cause) {
     throw metadataInvalid({ pointer: '', reason: 'it is not JSON' }, cause)
   }
-  const duplicate = findDuplicateKey(text)
-  if (duplicate !== undefined) throw metadataInvalid({ pointer: duplicate, reason: 'the name stands twice' })
+  const problem = jsonTextProblem(text)
+  if (problem) throw metadataInvalid({ pointer: problem.pointer, reason: `it ${problem.reason}` })
   return validateMetadata(value)
 }
 
@@ -63,7 +63,7 @@ export function searchKeys(metadata: Metadata): ReadonlyMap<string, string> {
 
 function problemIn(value: unknown, pointer: string, depth: number): MetadataProblem | undefined {
   if (typeof value === 'string') {
-    return value.isWellFormed() ? undefined : { pointer, reason: 'it contains a lone surrogate' }
+    return isStorable(value) ? undefined : { pointer, reason: 'it contains a lone surrogate or U+0000' }
   }
   if (typeof value === 'number') return numberProblem(value, pointer)
   if (value === null || typeof value === 'boolean') return undefined
@@ -89,9 +89,14 @@ function firstProblem(
 }
 
 function keyProblem(key: string, pointer: string): MetadataProblem | undefined {
-  if (!key.isWellFormed()) return { pointer, reason: 'its name contains a lone surrogate' }
+  if (!isStorable(key)) return { pointer, reason: 'its name contains a lone surrogate or U+0000' }
   if (Buffer.byteLength(key) <= METADATA_KEY_LIMIT_BYTES) return undefined
   return { pointer, reason: `its name is longer than ${METADATA_KEY_LIMIT_BYTES} bytes` }
+}
+
+/** PostgreSQL keeps no U+0000 in text. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
 }
 
 function numberProblem(value: number, pointer: string): MetadataProblem | undefined {
