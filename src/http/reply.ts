@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream'
 
 export interface Reply {
   readonly status: number
-  readonly headers?: Readonly<Record<string, string | number | readonly string[]>>
+  /** A header whose value is undefined is left out. */
+  readonly headers?: Readonly<Record<string, string | number | readonly string[] | undefined>>
   /** Bytes with their length known, or a stream whose length a Content-Length header gives. */
   readonly body?: Uint8Array | string | Readable
 }
