@@ -223,7 +223,7 @@ export interface FilePageJson {
 export interface NewFileFields {
   /** Absent: the file part's filename. */
   readonly relative_path?: string
-  /** Absent: the file part's Content-Type, else `application/octet-stream`. */
+  /** Absent: the file part's Content-Type, which is text/plain where it has none (RFC 7578). */
   readonly media_type?: string
   readonly mode?: string
 }
