@@ -7,7 +7,10 @@ import type { Readable } from 'node:stream'
 import type { ByteRange } from './byte-range.ts'
 import type { Digest } from './digest.ts'
 
-/** Bytes on their way: what a socket, a file or an upload yields. The receiver reads to the end or stops early. */
+/**
+ * Bytes on their way: what a socket, a file or an upload yields. The receiver reads to the end or stops early. A chunk
+ * belongs to the receiver, which may keep it for a while: whoever yields it does not write into it again.
+ */
 export type Content = AsyncIterable<Uint8Array>
 
 export interface BlobStat {

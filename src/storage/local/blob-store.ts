@@ -86,7 +86,11 @@ async function putBlob(place: Place, digest: Digest, size: number, content: Cont
 async function writeTemporary(place: Place, path: string, size: number, content: Content): Promise<void> {
   const file = await onDisk('create', () => open(path, 'wx', 0o644))
   try {
-    const written = await writeContent(file, limited(content, size), { offset: 0 })
+    const { end: written, failure } = await writeContent(file, limited(content, size), {
+      offset: 0,
+      isDurable: place.isDurable,
+    })
+    if (failure) throw failure.error
     if (written !== size) throw new StorageError('size-mismatch', { expected: size, actual: written })
     await onDisk('fsync', async () => {
       failpoint('blob.before-fsync')

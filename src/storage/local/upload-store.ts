@@ -11,7 +11,7 @@ import { failpoint } from '../failpoint.ts'
 import { requireUploadId } from '../upload-id.ts'
 import type { UploadStat, UploadStore } from '../upload-store.ts'
 import { isMissing, onDisk } from './fault.ts'
-import { writeContent } from './file-writer.ts'
+import { type Written, writeContent } from './file-writer.ts'
 import type { Place } from './place.ts'
 
 const READ_BYTES = 1024 * 1024
@@ -86,33 +86,33 @@ async function startAt(file: FileHandle, { id, offset }: Append): Promise<void> 
 }
 
 async function receive(place: Place, file: FileHandle, request: Append, content: Content): Promise<number> {
+  const { end, failure } = await write(place, file, request, content)
+  // What the content brought before it failed stays, so that the client can go on from there.
+  if (failure || !request.ends) await flush(place, file, request.id)
+  if (failure) throw failure.error
+  return end
+}
+
+async function write(place: Place, file: FileHandle, request: Append, content: Content): Promise<Written> {
+  const { id, offset } = request
   try {
-    const size = await writeContent(file, content, { offset: request.offset })
+    const written = await writeContent(file, content, { offset, isDurable: place.isDurable })
     await onDisk('write', async () => failpoint('upload.after-write'))
-    if (!request.ends) await flush(place, file, request.id)
-    return size
+    return written
   } catch (error) {
-    await settle(place, { file, request, error })
+    if ((error as StorageError).detail.operation === 'fsync') await drop(place, id)
+    // A full disk needs most that the bytes nobody was told of are given back.
+    else await file.truncate(offset).catch(() => {})
     throw error
   }
 }
 
-interface Failure {
-  readonly file: FileHandle
-  readonly request: Append
-  readonly error: unknown
-}
-
 /**
- * After a failed append: what the content brought before it failed stays and is flushed, so that the client may go on
- * from there. Where the disk failed, the bytes of this append are given back, which a full disk needs most.
+ * After a failed fsync: the kernel drops pages it could not write and reports that once, so no later fsync of this file
+ * can be believed.
  */
-async function settle(place: Place, { file, request, error }: Failure): Promise<void> {
-  if (error instanceof StorageError && error.detail.operation === 'write') {
-    await file.truncate(request.offset).catch(() => {})
-    return
-  }
-  if (!(error instanceof StorageError && error.detail.operation === 'fsync')) await flush(place, file, request.id)
+async function drop(place: Place, id: string): Promise<void> {
+  await unlink(pathOf(place, id)).catch(() => {})
 }
 
 /** The bytes, and the folder entry without which nobody finds them. */
@@ -128,8 +128,7 @@ async function flushFile(place: Place, file: FileHandle, id: string): Promise<vo
       if (place.isDurable) await file.datasync()
     })
   } catch (error) {
-    // The kernel drops pages it could not write and reports that once: no later fsync of this file can be believed.
-    await unlink(pathOf(place, id)).catch(() => {})
+    await drop(place, id)
     throw error
   }
 }

@@ -74,14 +74,13 @@ function* slices(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES)
 }
 
-/** Copies, because whoever yields a chunk may reuse it. */
 async function collect(content: Content, expected: number): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let actual = 0
   for await (const chunk of content) {
     actual += chunk.byteLength
     if (actual > expected) throw new StorageError('size-mismatch', { expected, actual })
-    chunks.push(Uint8Array.from(chunk))
+    chunks.push(chunk)
   }
   if (actual !== expected) throw new StorageError('size-mismatch', { expected, actual })
   return Buffer.concat(chunks)
