@@ -6,7 +6,7 @@
 import type { ProblemJson } from '../native-api/wire.ts'
 import { problemCode } from '../native-api/wire.ts'
 import { CliError, EXIT, exitForStatus } from './failure.ts'
-import { type Outage, type RetryPolicy, withRetry } from './retry.ts'
+import { firstContact, type Outage, type RetryPolicy, withRetry } from './retry.ts'
 import { printable } from './terminal.ts'
 
 export interface ApiRequest {
@@ -77,26 +77,35 @@ export class UnreachableError extends CliError {
 export class ApiClient {
   readonly baseUrl: string
   readonly #options: ApiClientOptions
+  #hasAnswered = false
 
   constructor(options: ApiClientOptions) {
     this.baseUrl = options.baseUrl
     this.#options = options
   }
 
-  /** Throws `ApiError`, or `UnreachableError` after about a minute. */
+  /** Throws `ApiError`, or `UnreachableError` when the retry policy gives up. */
   async request(request: ApiRequest): Promise<Response> {
-    return withRetry(this.#options.retry, () => this.once(request), outageOf)
+    return this.retrying(() => this.once(request))
+  }
+
+  /** Runs `attempt` under the retry policy. */
+  async retrying<T>(attempt: () => Promise<T>, isOutage = outageOf): Promise<T> {
+    // A server that never answered is more likely not there than about to return.
+    const policy = this.#hasAnswered ? this.#options.retry : firstContact(this.#options.retry)
+    return withRetry(policy, attempt, isOutage)
   }
 
   /** Without a second attempt. */
   async once(request: ApiRequest): Promise<Response> {
     const response = await this.#send(request)
+    this.#hasAnswered = true
     if (response.ok || request.accept?.includes(response.status)) return response
     throw new ApiError(response, await problemOf(response), `${request.method ?? 'GET'} ${request.path}`)
   }
 
   async json<T>(request: ApiRequest): Promise<T> {
-    return withRetry(this.#options.retry, async () => this.#parsed<T>(await this.once(request)), outageOf)
+    return this.retrying(async () => this.parsed<T>(await this.once(request)))
   }
 
   async #send(request: ApiRequest): Promise<Response> {
@@ -124,7 +133,8 @@ export class ApiClient {
     }
   }
 
-  async #parsed<T>(response: Response): Promise<T> {
+  /** The body as JSON. Throws `UnreachableError` when it breaks off. */
+  async parsed<T>(response: Response): Promise<T> {
     const text = await response.text().catch((error: unknown) => {
       throw new UnreachableError(this.baseUrl, error)
     })

@@ -22,10 +22,6 @@ export interface GlobalOptions {
   readonly color?: boolean
 }
 
-export interface InputStream extends AsyncIterable<Uint8Array | string> {
-  readonly isTTY?: boolean
-}
-
 export interface Streams {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: OutputStream
@@ -75,7 +71,9 @@ export interface CommandContext extends Streams {
   readonly options: GlobalOptions
   readonly settings: ClientSettings
   readonly store: StoreCommands
-  readonly api: ApiClient
+  /** `patient`: tries for about a minute while the server is away, and says so. */
+  readonly connect: (options?: { patient?: boolean }) => ApiClient
+  readonly apiUrl: string
   /** Lines for people, on stderr; nothing with --quiet or --json. */
   readonly note: (line: string) => void
   /** Warnings, on stderr; also with --quiet. */

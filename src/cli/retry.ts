@@ -12,6 +12,14 @@ export interface RetryPolicy {
   readonly onOutage: (reason: string) => void
 }
 
+/** For commands that do one thing and can be typed again. */
+export const NO_RETRY: RetryPolicy = { delays: [], sleep: async () => {}, onOutage: () => {} }
+
+/** The policy cut to some seconds. */
+export function firstContact(policy: RetryPolicy): RetryPolicy {
+  return { ...policy, delays: policy.delays.slice(0, 4) }
+}
+
 /** 60 s in all. */
 const DELAYS = [250, 500, 1_000, 2_000, 4_000, 5_000, 6_250, 8_000, 8_000, 8_000, 8_500, 8_500]
 

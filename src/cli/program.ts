@@ -1,0 +1,184 @@
+/** argv to a command and its outcome to an exit code: the one place that prints failures. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { problemType } from '../native-api/wire.ts'
+import { ApiClient } from './api-client.ts'
+import { registerCompletion } from './commands/completion.ts'
+import { registerConfig } from './commands/config.ts'
+import { registerEvents } from './commands/events.ts'
+import { registerHealth } from './commands/health.ts'
+import { registerInspect } from './commands/inspect.ts'
+import { registerLogin } from './commands/login.ts'
+import { registerManifest } from './commands/manifest.ts'
+import { registerPackages } from './commands/packages.ts'
+import { registerPull } from './commands/pull.ts'
+import { registerPush } from './commands/push.ts'
+import { registerStore } from './commands/store.ts'
+import { registerTag } from './commands/tag.ts'
+import { registerVersion } from './commands/version.ts'
+import {
+  type ClientSettings,
+  type CommandContext,
+  type GlobalOptions,
+  outputOf,
+  type StoreCommands,
+  type Streams,
+} from './context.ts'
+import { findToken } from './credentials.ts'
+import { type CliFailure, EXIT, EXIT_MEANINGS, type ExitCode, failureOf, usageError } from './failure.ts'
+import { NO_RETRY, type RetryPolicy, retryPolicy } from './retry.ts'
+import { printable } from './terminal.ts'
+
+export interface CliEnvironment {
+  readonly cwd: string
+  /** Read only by commands that need it. Throws when the configuration is not valid. */
+  readonly settings: () => ClientSettings
+  readonly store: StoreCommands
+  /** Words for errors of other layers. */
+  readonly explain?: (error: unknown) => CliFailure | undefined
+  readonly streams?: Streams
+  /** In place of a minute of waiting. */
+  readonly retry?: RetryPolicy
+}
+
+/** What a command does. What it resolves with is the exit code; nothing is 0. */
+// biome-ignore lint/suspicious/noExplicitAny: commander hands over arguments untyped; each command states its own
+export type Handler = (context: CommandContext, ...args: any[]) => Promise<ExitCode | undefined>
+/** A handler as a commander action. */
+export type Runner = (handler: Handler) => (...args: unknown[]) => Promise<void>
+
+/** Runs one command line and resolves with its exit code. Never throws. */
+export async function run(argv: readonly string[], environment: CliEnvironment): Promise<ExitCode> {
+  const streams = environment.streams ?? process
+  let exit: ExitCode = EXIT.ok
+  const runner: Runner =
+    (handler) =>
+    async (...args) => {
+      const command = args.at(-1) as Command
+      const context = contextOf(environment, streams, command.optsWithGlobals<GlobalOptions>())
+      // Commander passes positional arguments, then the options, then the command.
+      exit = (await handler(context, ...args.slice(0, -1))) ?? EXIT.ok
+    }
+  const program = buildProgram(runner, streams)
+  try {
+    await program.parseAsync(argv as string[], { from: 'user' })
+    return exit
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
+    const failure =
+      environment.explain?.(error) ?? (error instanceof CommanderError ? usageOf(error) : failureOf(error))
+    print(failure, streams, argv.includes('--json'))
+    return failure.exit
+  }
+}
+
+export function buildProgram(runner: Runner, streams: Streams): Command {
+  const program = new Command('artifactstore')
+    .description('Push, pull and inspect packages of an artifact-store, and run one.')
+    .option('--api-url <url>', 'the server (ARTIFACTSTORE_API_URL, else http://127.0.0.1:8000)')
+    .option('--token <token>', 'bearer token (better: ARTIFACTSTORE_API_TOKEN, or artifactstore login)')
+    .option('--json', 'results on stdout and errors on stderr as JSON')
+    .option('--quiet', 'no progress and no notes')
+    .option('--no-color', 'no colours (as does the variable NO_COLOR)')
+    .helpOption('-h, --help', 'show help')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      // Printed once, by `print`, in the form that was asked for.
+      writeErr: () => {},
+      getOutHelpWidth: () => streams.stdout.columns ?? 80,
+    })
+    .addHelpText('after', () => `\nExit codes:\n${exitCodeLines()}\n`)
+  for (const register of REGISTRATIONS) register(program, runner)
+  program.action(() => program.help())
+  return program
+}
+
+const REGISTRATIONS = [
+  registerPush,
+  registerPull,
+  registerPackages,
+  registerInspect,
+  registerManifest,
+  registerTag,
+  registerEvents,
+  registerLogin,
+  registerHealth,
+  registerStore,
+  registerConfig,
+  registerCompletion,
+  registerVersion,
+]
+
+function exitCodeLines(): string {
+  return Object.entries(EXIT_MEANINGS)
+    .map(([code, meaning]) => `  ${code.padEnd(3)} ${meaning}`)
+    .join('\n')
+}
+
+/** The package's own version; `package.json` lies two folders up both from `src/cli` and from `dist/cli`. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function contextOf(environment: CliEnvironment, streams: Streams, options: GlobalOptions): CommandContext {
+  const output = outputOf(streams, options)
+  const retry =
+    environment.retry ??
+    retryPolicy((reason) => output.warn(`the server does not answer (${reason}); trying again for up to a minute`))
+  // Read when asked for, so that commands which need no server work whatever the configuration says.
+  let settings: ClientSettings | undefined
+  const context: CommandContext = {
+    ...output,
+    stdin: streams.stdin,
+    stdout: streams.stdout,
+    stderr: streams.stderr,
+    cwd: environment.cwd,
+    options,
+    store: environment.store,
+    get settings() {
+      settings ??= environment.settings()
+      return settings
+    },
+    get apiUrl(): string {
+      return options.apiUrl === undefined ? context.settings.apiUrl : parseApiUrl(options.apiUrl)
+    },
+    connect: ({ patient = false } = {}) =>
+      new ApiClient({
+        baseUrl: context.apiUrl,
+        token: findToken(context.settings, context.apiUrl, options.token),
+        retry: patient ? retry : NO_RETRY,
+        userAgent: `artifactstore/${packageVersion()}`,
+      }),
+  }
+  return context
+}
+
+function parseApiUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
+    throw usageError(`--api-url '${text}' is not the URL of a server; use for instance http://127.0.0.1:8000`)
+  }
+  return url.href.replace(/\/+$/, '')
+}
+
+function usageOf(error: CommanderError): CliFailure {
+  const message = error.message.replace(/^error: /, '')
+  const text = message === '(outputHelp)' ? 'a command is missing' : message
+  return { code: 'usage', message: `${text}; see artifactstore --help`, exit: EXIT.usage }
+}
+
+/** One sentence, or with --json one problem document (RFC 9457) with the exit code beside it. */
+function print(failure: CliFailure, streams: Streams, asJson: boolean): void {
+  if (!asJson) {
+    const lines = failure.message.split('\n').map(printable)
+    streams.stderr.write(`error: ${lines.join('\n')}\n`)
+    return
+  }
+  const problem = failure.problem ?? { type: problemType(failure.code), title: failure.code, detail: failure.message }
+  const problems = failure.problems ? { problems: failure.problems } : {}
+  streams.stderr.write(`${JSON.stringify({ ...problem, ...problems, exit_code: failure.exit })}\n`)
+}

@@ -1,0 +1,53 @@
+/**
+ * Where the process begins: argv to a command. Commands that open the store are carried out here through `compose`,
+ * loaded only then; all others belong to `cli`, which speaks HTTP.
+ */
+import { type CliFailure, EXIT, run, type StoreCommands } from './cli/index.ts'
+import { ConfigError, loadClientConfig, loadConfig, type Purpose } from './config.ts'
+import type { Composition } from './main/composition.ts'
+import { serve } from './main/serve.ts'
+
+export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+  const cwd = process.cwd()
+  const config = (purpose: Purpose) => loadConfig({ cwd, purpose })
+  const open = async () => (await composition()).openRegistryFor(config('store'))
+  const store: StoreCommands = {
+    serve: async () => serve(config('serve'), await composition()),
+    migrate: async (options) => (await composition()).migrate(config('store'), options),
+    replay: async (onProgress) => {
+      await using registry = disposable(await open())
+      return registry.replay(onProgress)
+    },
+    verifyViews: async (onProgress) => {
+      await using registry = disposable(await open())
+      return registry.verifyViews(onProgress)
+    },
+    verifyLog: async (onProgress) => {
+      await using registry = disposable(await open())
+      return registry.verifyLog(onProgress)
+    },
+    configuration: () => {
+      const { shown, warnings } = config('serve')
+      return { settings: shown, warnings }
+    },
+  }
+  process.exitCode = await run(argv, { cwd, settings: () => loadClientConfig({ cwd }), store, explain })
+  // A client's idle connections would keep the process for seconds after its work is done.
+  if (process.exitCode !== undefined) process.stdout.write('', () => process.exit())
+}
+
+async function composition(): Promise<Composition> {
+  return import('./compose.ts')
+}
+
+function disposable<T extends { dispose(): Promise<void> }>(value: T): T & AsyncDisposable {
+  return Object.assign(value, { [Symbol.asyncDispose]: () => value.dispose() })
+}
+
+/** What the layers below throw, in the command line's words; undefined for what only a developer understands. */
+function explain(error: unknown): CliFailure | undefined {
+  if (error instanceof ConfigError) {
+    return { code: 'configuration', message: error.message, exit: EXIT.configuration, problems: error.problems }
+  }
+  return undefined
+}
