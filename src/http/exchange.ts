@@ -2,18 +2,26 @@
  * One request and its answer, as the boundary sees them. The parts that cost something (query, body iterator, abort
  * signal) are made on first use, because the hottest routes use none of them.
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ApiRequest, Identity } from './endpoint.ts'
 import type { RequestFacts, Surface } from './surface.ts'
 
 const SANE_ID = /^[A-Za-z0-9._-]{1,64}$/
+/** Unique across restarts and replicas by its head, within the process by its count; a UUID each would cost more. */
+const ID_HEAD = randomBytes(8).toString('hex')
+let idCount = 0
 const NOBODY: Identity = Object.freeze({ name: 'anonymous', kind: 'anonymous' })
 /** Requests whose sender waits for `100 Continue` before it sends the body. */
 const awaitingContinue = new WeakSet<IncomingMessage>()
 
 export function markAwaitingContinue(request: IncomingMessage): void {
   awaitingContinue.add(request)
+}
+
+function newId(): string {
+  idCount += 1
+  return `${ID_HEAD}-${idCount.toString(36)}`
 }
 
 export interface Call {
@@ -40,7 +48,7 @@ export class Exchange implements ApiRequest {
 
   constructor(surface: Surface, { request, response, route }: Call) {
     const offered = request.headers['x-request-id']
-    this.id = typeof offered === 'string' && SANE_ID.test(offered) ? offered : randomUUID()
+    this.id = typeof offered === 'string' && SANE_ID.test(offered) ? offered : newId()
     this.surface = surface
     this.body = request
     this.response = response
@@ -94,11 +102,11 @@ export class Exchange implements ApiRequest {
 
   /** Lets a client that asked first send its body. */
   welcomeBody(): void {
-    if (awaitingContinue.delete(this.body)) this.response.writeContinue()
+    if (this.isAwaitingContinue && awaitingContinue.delete(this.body)) this.response.writeContinue()
   }
 
   get isAwaitingContinue(): boolean {
-    return awaitingContinue.has(this.body)
+    return this.body.headers.expect !== undefined && awaitingContinue.has(this.body)
   }
 
   /** Express cuts the mount point off `url`; the whole one is kept beside it. */

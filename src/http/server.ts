@@ -23,10 +23,12 @@ export interface HttpServer {
 }
 
 const MINUTE = 60_000
+/** The last answer begun on a connection. A property, because a WeakMap entry a request shows in the hottest path. */
+const CURRENT = Symbol('current response')
+type ServedSocket = Socket & { [CURRENT]?: ServerResponse }
 
 export function createHttpServer(listener: RequestListener, options: HttpServerOptions = {}): HttpServer {
   const draining = new AbortController()
-  const current = new WeakMap<Socket, ServerResponse>()
   const server = createServer({
     // Counts the request line too: a manifest put with a hundred tags, or a fat access token, passes Node's 16 KiB.
     maxHeaderSize: 64 * 1024,
@@ -38,7 +40,7 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
   })
   server.timeout = options.idleTimeout ?? 5 * MINUTE
   const receive = (request: IncomingMessage, response: ServerResponse) => {
-    current.set(request.socket, response)
+    ;(request.socket as ServedSocket)[CURRENT] = response
     if (draining.signal.aborted) response.shouldKeepAlive = false
     listener(request, response)
   }
@@ -48,8 +50,8 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
     markAwaitingContinue(request)
     receive(request, response)
   })
-  server.on('timeout', (socket: Socket) => {
-    const response = current.get(socket)
+  server.on('timeout', (socket: ServedSocket) => {
+    const response = socket[CURRENT]
     // The silence is ours while a received request has no answer yet: hashing a huge upload, or a long poll.
     const isOurs = response?.req.complete && !response.headersSent && !response.destroyed
     if (isOurs) socket.setTimeout(server.timeout)

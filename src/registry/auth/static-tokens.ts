@@ -2,7 +2,7 @@
  * Static tokens: secrets from the configuration, each with all rights. An entry is `token` or `name:token`; the name is
  * what events call the bearer. Pure: the configuration layer brings the entries.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash as hashOf, timingSafeEqual } from 'node:crypto'
 import { type Identity, isReservedName } from './identity.ts'
 
 export interface StaticTokens {
@@ -64,5 +64,5 @@ function conflict(entry: Entry, known: readonly Entry[]): string | undefined {
 }
 
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+  return hashOf('sha256', text, 'buffer')
 }
