@@ -189,8 +189,9 @@ describe('what every answer has', () => {
       ids.push(answer.headers.get('x-request-id'))
     }
     expect(ids[0]).toBe('build-7.a')
-    expect(ids[1]).toMatch(/^[0-9a-f-]{36}$/)
-    expect(ids[2]).toMatch(/^[0-9a-f-]{36}$/)
+    expect(ids[1]).toMatch(/^[0-9a-f]{16}-[0-9a-z]+$/)
+    expect(ids[2]).toMatch(/^[0-9a-f]{16}-[0-9a-z]+$/)
+    expect(ids[1]).not.toBe(ids[2])
   })
 
   test.each([false, true])(
