@@ -31,9 +31,11 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
       return { settings: shown, warnings }
     },
   }
+  // `artifactstore packages | head` closes the pipe when it has enough, which is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   process.exitCode = await run(argv, { cwd, settings: () => loadClientConfig({ cwd }), store, explain })
   // A client's idle connections would keep the process for seconds after its work is done.
-  if (process.exitCode !== undefined) process.stdout.write('', () => process.exit())
+  process.stdout.write('', () => process.exit())
 }
 
 async function composition(): Promise<Composition> {

@@ -1,6 +1,6 @@
 /** Progress in bytes: a bar on a terminal, a plain line every few seconds elsewhere, nothing where nobody reads it. */
 import { SingleBar } from 'cli-progress'
-import type { GlobalOptions } from './context.ts'
+import type { ClientSettings, GlobalOptions } from './context.ts'
 import { formatBytes, formatDuration, type OutputStream } from './terminal.ts'
 
 export interface ProgressMeter {
@@ -16,11 +16,13 @@ const QUIET_BELOW_BYTES = 1024 * 1024
 export function openProgress(
   label: string,
   total: number,
-  output: { stderr: OutputStream; options: GlobalOptions },
+  output: { stderr: OutputStream; options: GlobalOptions; settings: Pick<ClientSettings, 'color'> },
 ): ProgressMeter {
-  const { stderr, options } = output
+  const { stderr, options, settings } = output
   if (options.quiet || options.json || total < QUIET_BELOW_BYTES) return { add: () => {}, stop: () => {} }
-  return stderr.isTTY ? openBar(label, total, stderr, options.color !== false) : openLines(label, total, stderr)
+  return stderr.isTTY
+    ? openBar(label, total, stderr, options.color !== false && settings.color)
+    : openLines(label, total, stderr)
 }
 
 function openBar(label: string, total: number, stderr: OutputStream, isColored: boolean): ProgressMeter {
