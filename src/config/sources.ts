@@ -54,7 +54,9 @@ export function readConfigFile(
   const document = parseDocument(content, { lineCounter: lines })
   if (document.errors.length > 0) {
     for (const error of document.errors) {
-      problems.push(`${shown}:${lines.linePos(error.pos[0]).line} is not YAML: ${error.message.split('\n')[0]}`)
+      problems.push(
+        `${shown}:${lines.linePos(error.pos[0]).line} is not YAML: ${error.message.replace(/ at line \d+.*$/s, '')}`,
+      )
     }
     return new Map()
   }
