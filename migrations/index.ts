@@ -1,0 +1,5 @@
+/** Every migration, oldest first. Named here one by one, so that no file name pattern decides what runs. */
+import type { Migration } from '../src/registry/index.ts'
+import * as createLog from './20261120T0900_create_log.ts'
+
+export const MIGRATIONS: readonly Migration[] = [createLog]

@@ -1,0 +1,191 @@
+/**
+ * The only file that constructs things: configuration in, a working registry and its doors out. Explicit, so that a
+ * reader sees what depends on what; a new backend or door is a line here.
+ */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import express from 'express'
+import type { Logger } from 'pino'
+import { Counter, Registry as MetricsRegistry } from 'prom-client'
+import { MIGRATIONS } from '../migrations/index.ts'
+import type { Config } from './config.ts'
+import {
+  collectProcessMetrics,
+  createAuthenticator,
+  createDispatcher,
+  createHttpServer,
+  metricsEndpoint,
+  mount,
+  requestLog,
+  requestMetrics,
+  type Surface,
+} from './http/index.ts'
+import type { Application } from './main/composition.ts'
+import { nativeEndpoints, problemReply } from './native-api/index.ts'
+import { ociEndpoints, ociSurface } from './oci/index.ts'
+import {
+  type Alarm,
+  type Backend,
+  checkSchema,
+  createStaticTokens,
+  migrate as migrateDatabase,
+  migrateFresh,
+  type OpenedRegistry,
+  openDatabase,
+  openRegistry,
+  type SchemaOptions,
+  type ServeLock,
+  takeServeLock,
+  VIEWS,
+} from './registry/index.ts'
+import { armFailpoints } from './storage/index.ts'
+import { openLocalStore } from './storage/local/index.ts'
+import { VERSION } from './version.ts'
+
+/** How long a stopping server waits for running requests. */
+const DRAIN_MS = 30_000
+const SWEEP_MS = 10 * 60_000
+
+/** The registry that the configuration describes, without doors: for the library and for command-line jobs. */
+export async function openRegistryFor(
+  config: Config,
+  options: { alarm?: Alarm; soleServer?: boolean; onFlushFailure?: (error: unknown) => void } = {},
+): Promise<OpenedRegistry> {
+  if (config.failpoints) armFailpoints(config.failpoints)
+  await prepareSchema(config)
+  const backends = await openBackends(config)
+  const database = await openDatabase(config.database, { durability: config.durability })
+  return openRegistry({
+    database,
+    backends,
+    defaultBackend: config.storage.defaultBackend,
+    routes: config.storage.routes,
+    version: VERSION,
+    ociRetentionClass: config.oci.retentionClass,
+    uploadExpirySeconds: config.uploads.expirySeconds,
+    undeleteGraceSeconds: config.retention.undeleteGraceSeconds,
+    ...options,
+  })
+}
+
+/** The server: the registry behind its doors. Throws `unavailable` when another server holds the database or the root. */
+export async function openApplication(config: Config, { logger }: { logger: Logger }): Promise<Application> {
+  const locks = takeLocks(config)
+  try {
+    const metrics = new MetricsRegistry()
+    const registry = await openRegistryFor(config, {
+      alarm: alarmFor(logger, metrics),
+      soleServer: config.database.kind === 'sqlite',
+      onFlushFailure: (error) => {
+        // What is on disk is unknown from here on: nobody may be answered any more (core-rules 2).
+        logger.fatal({ err: error }, 'the event log could not be flushed to disk; stopping at once')
+        process.exit(74)
+      },
+    })
+    return application(config, { logger, metrics, registry, locks })
+  } catch (error) {
+    for (const lock of locks) lock.release()
+    throw error
+  }
+}
+
+export async function migrate(config: Config, { fresh }: { fresh: boolean }): Promise<{ applied: string[] }> {
+  const schema = schemaOf(config)
+  return { applied: fresh ? await migrateFresh(schema) : await migrateDatabase(schema) }
+}
+
+function application(
+  config: Config,
+  parts: { logger: Logger; metrics: MetricsRegistry; registry: OpenedRegistry; locks: readonly ServeLock[] },
+): Application {
+  const { logger, metrics, registry, locks } = parts
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  const tokens = createStaticTokens(config.auth.tokens)
+  const authenticate = createAuthenticator({ identify: tokens.identify, anonymousRead: config.auth.anonymousRead })
+  const shared = { authenticate, log: logger, observers: [requestLog(logger), requestMetrics(metrics)] }
+  collectProcessMetrics(metrics)
+  const oci = { endpoints: ociEndpoints({ registry }), surface: ociSurface(shared) }
+  const http = createHttpServer(createDispatcher(oci.endpoints, oci.surface, app))
+  const publicHost = config.server.publicUrl ? new URL(config.server.publicUrl).host : undefined
+  const native: Surface = { ...shared, errorReply: problemReply }
+  mount(app, oci.endpoints, oci.surface)
+  mount(
+    app,
+    [metricsEndpoint(metrics), ...nativeEndpoints({ registry, version: VERSION, publicHost, draining: http.draining })],
+    native,
+  )
+  const sweep = setInterval(() => {
+    registry.sweepUploads().catch((error) => logger.error({ err: error }, 'expired uploads could not be swept'))
+  }, SWEEP_MS)
+  sweep.unref()
+  return {
+    registry,
+    async listen() {
+      http.server.listen(config.server.port, config.server.host)
+      await once(http.server, 'listening')
+      const { address, port } = http.server.address() as AddressInfo
+      return { host: address, port }
+    },
+    drain: async () => void (await http.drain(DRAIN_MS)),
+    async dispose() {
+      clearInterval(sweep)
+      await http.drain(0)
+      await registry.dispose()
+      for (const lock of locks) lock.release()
+    },
+  }
+}
+
+async function openBackends(config: Config): Promise<Backend[]> {
+  const backends: Backend[] = []
+  for (const id of config.storage.backends) {
+    switch (id) {
+      case 'local':
+        backends.push({ id, ...(await openLocalStore({ root: config.storage.root, durability: config.durability })) })
+        break
+      default:
+        // The configuration refuses other backends; this is for whoever adds one there and forgets it here.
+        throw new Error(`no storage backend '${id}'`)
+    }
+  }
+  return backends
+}
+
+/** Two servers on one SQLite file, or on one root beside it, would break each other's promises (core-rules 5). */
+function takeLocks(config: Config): ServeLock[] {
+  const { database, storage } = config
+  if (database.kind !== 'sqlite') return []
+  const lock = takeServeLock(`${database.path}.serve-lock`, `The database ${database.path}`)
+  try {
+    return [lock, takeServeLock(join(storage.root, '.serve-lock'), `The storage root ${storage.root}`)]
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function prepareSchema(config: Config): Promise<void> {
+  const schema = schemaOf(config)
+  if (config.database.kind === 'sqlite') await migrateDatabase(schema)
+  else await checkSchema(schema)
+}
+
+function schemaOf(config: Config): SchemaOptions {
+  return { location: config.database, migrations: MIGRATIONS, views: VIEWS }
+}
+
+function alarmFor(logger: Logger, metrics: MetricsRegistry): Alarm {
+  const alarms = new Counter({
+    name: 'artifactstore_content_alarms_total',
+    help: 'Blobs that the log knows and the store lacks or has damaged.',
+    labelNames: ['what'],
+    registers: [metrics],
+  })
+  return (what, detail) => {
+    alarms.inc({ what })
+    logger.error({ alarm: what, ...detail }, 'stored content is missing or damaged')
+  }
+}

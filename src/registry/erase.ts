@@ -1,0 +1,45 @@
+/**
+ * Erasure (core-rules 9): removes the payloads of a package's events, leaves their sequence, type, subject and digest,
+ * and is itself an event with its legal basis. The chain stays whole, because it is made of payload digests.
+ */
+import type { Core } from './core.ts'
+import { RegistryError } from './errors.ts'
+import { readPackageRow } from './package-rows.ts'
+import { USER_MANAGED } from './retention/classes.ts'
+
+/** Throws `package-unknown`, `retained` while the package's class keeps it, `field-invalid` without a legal basis. */
+export async function erasePackage(
+  core: Core,
+  id: string,
+  request: { actor: string; legalBasis: string },
+): Promise<{ events: number }> {
+  if (request.legalBasis.trim() === '') {
+    throw new RegistryError('field-invalid', 'An erasure names its legal basis', { field: 'legal_basis' })
+  }
+  return core.recorder.record(request.actor, async (tx, now) => {
+    const row = await readPackageRow(tx, id)
+    const kept = row.retention_class !== USER_MANAGED && (row.expires_at === null || Date.parse(row.expires_at) > now)
+    if (row.status !== 'erased' && kept) {
+      throw new RegistryError(
+        'retained',
+        `Package ${id} is kept as '${row.retention_class}': it cannot be erased before ${row.expires_at ?? 'its class ends'}`,
+        {
+          package_id: id,
+          retention_class: row.retention_class,
+          expires_at: row.expires_at,
+        },
+      )
+    }
+    const erased = await tx.run(
+      `UPDATE events SET payload = NULL WHERE subject_kind = 'package' AND subject_id = ? AND payload IS NOT NULL
+         AND event_type IN ('v1.package.created', 'v1.file.ingested', 'v1.package.finalized', 'v1.manifest.put')`,
+      [id],
+    )
+    if (erased === 0) return { events: [], result: { events: 0 } }
+    const payload = { legal_basis: request.legalBasis, events: erased }
+    return {
+      events: [{ type: 'v1.package.erased', subjectKind: 'package', subjectId: id, payload }],
+      result: { events: erased },
+    }
+  })
+}

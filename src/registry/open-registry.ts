@@ -1,0 +1,157 @@
+/**
+ * Opens the domain over a database and storage backends that the caller constructed: checks the log, brings stale views
+ * up to date, and hands out the services. Closing the registry closes the database.
+ */
+import { randomUUID } from 'node:crypto'
+import { canTellHealth, closeHashWorkers } from '../storage/index.ts'
+import { createBlobs } from './blobs.ts'
+import { createCatalog } from './catalog.ts'
+import { type Alarm, type Backend, backendOf, type Core } from './core.ts'
+import type { Database } from './database/sql.ts'
+import { erasePackage } from './erase.ts'
+import { createFeed } from './feed.ts'
+import { createFiles } from './files.ts'
+import { type Ids, systemIds } from './ids.ts'
+import { createManifests } from './manifests.ts'
+import { createPackages } from './packages.ts'
+import { createPlacement, type PlacementRoute } from './placement.ts'
+import { createRecorder } from './record.ts'
+import { createRefRecords } from './ref-records.ts'
+import { type RefStore, registryRefStore } from './ref-store/index.ts'
+import { createReferrers } from './referrers.ts'
+import type { Registry, RegistryHealth } from './registry.ts'
+import { replay, staleViews } from './replay.ts'
+import { createTags } from './tags.ts'
+import { sweepUploads } from './uploads/sweep-uploads.ts'
+import { breakLeases } from './uploads/upload-rows.ts'
+import { createUploads } from './uploads/uploads.ts'
+import { refuseBrokenLog, verifyLog } from './verify/verify-log.ts'
+import { verifyViews } from './verify/verify-views.ts'
+import { createApplier, VIEWS } from './views/index.ts'
+
+export interface RegistryDependencies {
+  readonly database: Database
+  readonly backends: readonly Backend[]
+  readonly defaultBackend: string
+  readonly routes?: readonly PlacementRoute[]
+  readonly version: string
+  readonly ociRetentionClass?: string
+  readonly uploadExpirySeconds?: number
+  readonly undeleteGraceSeconds?: number
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number
+  readonly ids?: Ids
+  readonly alarm?: Alarm
+  /** Called when a flush failed: the process must end. Without it the error is thrown out of a timer. */
+  readonly onFlushFailure?: (error: unknown) => void
+  /** This process alone serves the database: leases of a predecessor are broken at once. */
+  readonly soleServer?: boolean
+}
+
+/** The services, and what only the command line and tests use beside them. */
+export interface OpenedRegistry extends Registry {
+  readonly refs: RefStore
+  erase(packageId: string, request: { actor: string; legalBasis: string }): Promise<{ events: number }>
+}
+
+const DAY = 24 * 60 * 60
+
+/** Throws `log-broken` naming the sequence; nothing is opened then. */
+export async function openRegistry(dependencies: RegistryDependencies): Promise<OpenedRegistry> {
+  const { database } = dependencies
+  try {
+    await refuseBrokenLog(database.reader)
+    const core = await createCore(dependencies)
+    const stale = await staleViews(database.reader, VIEWS)
+    if (stale.length > 0) await replay({ database, recorder: core.recorder, views: stale })
+    if (dependencies.soleServer) await core.recorder.write(breakLeases)
+    return services(core)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+async function createCore(dependencies: RegistryDependencies): Promise<Core> {
+  const { database, clock = Date.now, defaultBackend } = dependencies
+  const ids = dependencies.ids ?? systemIds(clock)
+  const recorder = createRecorder({
+    database,
+    apply: createApplier(VIEWS),
+    clock,
+    ids,
+    onFlushFailure: dependencies.onFlushFailure ?? throwOutside,
+  })
+  const secret = await database.reader.get<{ value: Uint8Array }>("SELECT value FROM secrets WHERE name = 'upload-ids'")
+  return {
+    database,
+    recorder,
+    backends: new Map(dependencies.backends.map((backend) => [backend.id, backend])),
+    defaultBackend,
+    placement: createPlacement(dependencies.routes ?? [], defaultBackend),
+    clock,
+    ids,
+    ociRetentionClass: dependencies.ociRetentionClass ?? 'user-managed',
+    uploadExpirySeconds: dependencies.uploadExpirySeconds ?? DAY,
+    undeleteGraceSeconds: dependencies.undeleteGraceSeconds ?? 7 * DAY,
+    alarm: dependencies.alarm ?? (() => undefined),
+    processId: randomUUID(),
+    uploadSecret: secret!.value,
+    generator: `artifact-store/${dependencies.version}`,
+  }
+}
+
+function services(core: Core): OpenedRegistry {
+  const { database, recorder } = core
+  const uploads = createUploads(core)
+  return {
+    packages: createPackages(core),
+    files: createFiles(core),
+    uploads,
+    blobs: createBlobs(core),
+    manifests: createManifests(core),
+    tags: createTags(core),
+    referrers: createReferrers(core),
+    catalog: createCatalog(core),
+    events: createFeed(core),
+    refs: registryRefStore(createRefRecords(core)),
+    health: () => health(core),
+    replay: (onProgress) => replay({ database, recorder, views: VIEWS, onProgress }),
+    verifyViews: (onProgress) => verifyViews(database, VIEWS, onProgress),
+    verifyLog: (onProgress) => verifyLog(database.reader, 0, onProgress),
+    sweepUploads: () => sweepUploads(core),
+    erase: (packageId, request) => erasePackage(core, packageId, request),
+    async dispose() {
+      uploads.close()
+      await recorder.close()
+      await database.close()
+      await closeHashWorkers()
+    },
+  }
+}
+
+async function health(core: Core): Promise<RegistryHealth> {
+  const { database, defaultBackend } = core
+  const kind = database.traits.kind
+  const failed = await database
+    .ping()
+    .then(() =>
+      database.reader.get<{ n: number }>("SELECT count(*) AS n FROM storage_locations WHERE status = 'failed'"),
+    )
+    .catch(() => undefined)
+  const { blobs } = backendOf(core, defaultBackend)
+  const backend = canTellHealth(blobs) ? await blobs.health() : { healthy: true }
+  const failedLocations = failed?.n ?? 0
+  return {
+    healthy: failed !== undefined && backend.healthy && failedLocations === 0,
+    database: { kind, healthy: failed !== undefined, detail: failed ? 'ok' : 'the database does not answer' },
+    backend: { id: defaultBackend, ...backend },
+    failedLocations,
+  }
+}
+
+function throwOutside(error: unknown): void {
+  setImmediate(() => {
+    throw error
+  })
+}
