@@ -10,7 +10,8 @@ const isNewEnough = (major === 24 && minor >= 15) || major >= 26
 
 if (isNewEnough) {
   const source = new URL('../src/main.ts', import.meta.url)
-  const built = new URL('../dist/main.js', import.meta.url)
+  // `migrations/` is built beside `src/`, so the build keeps both folders.
+  const built = new URL('../dist/src/main.js', import.meta.url)
   const { main } = await import((existsSync(source) ? source : built).href)
   await main()
 } else {

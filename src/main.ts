@@ -6,6 +6,7 @@ import { type CliFailure, EXIT, run, type StoreCommands } from './cli/index.ts'
 import { ConfigError, loadClientConfig, loadConfig, type Purpose } from './config.ts'
 import type { Composition } from './main/composition.ts'
 import { serve } from './main/serve.ts'
+import { VERSION } from './version.ts'
 
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
   const cwd = process.cwd()
@@ -33,7 +34,13 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
   }
   // `artifactstore packages | head` closes the pipe when it has enough, which is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-  process.exitCode = await run(argv, { cwd, settings: () => loadClientConfig({ cwd }), store, explain })
+  process.exitCode = await run(argv, {
+    cwd,
+    version: VERSION,
+    settings: () => loadClientConfig({ cwd }),
+    store,
+    explain,
+  })
   // A client's idle connections would keep the process for seconds after its work is done.
   process.stdout.write('', () => process.exit())
 }

@@ -68,6 +68,7 @@ export interface StoreCommands {
 
 export interface CommandContext extends Streams {
   readonly cwd: string
+  readonly version: string
   readonly options: GlobalOptions
   readonly settings: ClientSettings
   readonly store: StoreCommands

@@ -4,7 +4,7 @@ import { EXIT_MEANINGS } from './failure.ts'
 import { buildProgram } from './program.ts'
 
 export function cliDocument(): string {
-  const program = buildProgram(() => async () => {}, process).configureOutput({ getOutHelpWidth: () => 100 })
+  const program = buildProgram(() => async () => {}, process, '').configureOutput({ getOutHelpWidth: () => 100 })
   return `# Command line
 
 <!-- Made by scripts/generate-cli-docs.ts from the commands themselves; a test compares them. -->

@@ -1,5 +1,4 @@
 /** argv to a command and its outcome to an exit code: the one place that prints failures. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { problemType } from '../native-api/wire.ts'
 import { ApiClient } from './api-client.ts'
@@ -31,6 +30,7 @@ import { printable } from './terminal.ts'
 
 export interface CliEnvironment {
   readonly cwd: string
+  readonly version: string
   /** Read only by commands that need it. Throws when the configuration is not valid. */
   readonly settings: () => ClientSettings
   readonly store: StoreCommands
@@ -59,7 +59,7 @@ export async function run(argv: readonly string[], environment: CliEnvironment):
       // Commander passes positional arguments, then the options, then the command.
       exit = (await handler(context, ...args.slice(0, -1))) ?? EXIT.ok
     }
-  const program = buildProgram(runner, streams)
+  const program = buildProgram(runner, streams, environment.version)
   try {
     await program.parseAsync(argv as string[], { from: 'user' })
     return exit
@@ -72,7 +72,7 @@ export async function run(argv: readonly string[], environment: CliEnvironment):
   }
 }
 
-export function buildProgram(runner: Runner, streams: Streams): Command {
+export function buildProgram(runner: Runner, streams: Streams, version: string): Command {
   const program = new Command('artifactstore')
     .description('Push, pull and inspect packages of an artifact-store, and run one.')
     .option('--api-url <url>', 'the server (ARTIFACTSTORE_API_URL, else http://127.0.0.1:8000)')
@@ -81,7 +81,7 @@ export function buildProgram(runner: Runner, streams: Streams): Command {
     .option('--quiet', 'no progress and no notes')
     .option('--no-color', 'no colours (as does the variable NO_COLOR)')
     .helpOption('-h, --help', 'show help')
-    .version(packageVersion(), '-V, --version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({
@@ -118,12 +118,6 @@ function exitCodeLines(): string {
     .join('\n')
 }
 
-/** The package's own version; `package.json` lies two folders up both from `src/cli` and from `dist/cli`. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}
-
 function contextOf(environment: CliEnvironment, streams: Streams, options: GlobalOptions): CommandContext {
   const output = outputOf(streams, options)
   const retry =
@@ -137,6 +131,7 @@ function contextOf(environment: CliEnvironment, streams: Streams, options: Globa
     stdout: streams.stdout,
     stderr: streams.stderr,
     cwd: environment.cwd,
+    version: environment.version,
     options,
     store: environment.store,
     get settings() {
@@ -151,7 +146,7 @@ function contextOf(environment: CliEnvironment, streams: Streams, options: Globa
         baseUrl: context.apiUrl,
         token: findToken(context.settings, context.apiUrl, options.token),
         retry: patient ? retry : NO_RETRY,
-        userAgent: `artifactstore/${packageVersion()}`,
+        userAgent: `artifactstore/${environment.version}`,
       }),
   }
   return context

@@ -11,6 +11,7 @@ export type PackageReference =
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/
+const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 const DIGEST = /^(?:blake3:[0-9a-f]{64}|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/
 
 /** `id`, `[host/]repository:tag` or `[host/]repository@digest`. Throws a usage error. */
@@ -37,8 +38,8 @@ export function parsePackageReference(text: string): PackageReference {
 function splitHost(text: string): { host?: string; rest: string } {
   const slash = text.indexOf('/')
   const first = text.slice(0, Math.max(slash, 0))
-  const isHost = first === 'localhost' || first.includes(':') || first.includes('.')
-  return slash > 0 && isHost ? { host: first, rest: text.slice(slash + 1) } : { rest: text }
+  const isHost = HOST.test(first) && /^localhost$|[.:]/.test(first)
+  return isHost ? { host: first, rest: text.slice(slash + 1) } : { rest: text }
 }
 
 /** The package. Throws an `ApiError`, or a failure `package-unknown`. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { packageVersion, type Runner } from '../program.ts'
+import type { Runner } from '../program.ts'
 import { examples } from './help-examples.ts'
 
 export function registerVersion(program: Command, run: Runner): void {
@@ -9,7 +9,7 @@ export function registerVersion(program: Command, run: Runner): void {
     .addHelpText('after', examples([['artifactstore version --json', 'version of the command and of its Node']]))
     .action(
       run(async (context) => {
-        const version = packageVersion()
+        const { version } = context
         context.result({ version, node: process.versions.node }, () => version)
         return undefined
       }),
