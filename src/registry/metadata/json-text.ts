@@ -11,43 +11,56 @@ export interface JsonTextProblem {
 }
 
 interface Frame {
-  /** Names seen in this object; undefined for an array. */
-  readonly names: Set<string> | undefined
   /** The current member or index, for the pointer. */
   step: string | number
-  /** The next string of an object is a name: after `{` and after `,`. */
+  /** The next string is a name: in an object, after `{` and after `,`. */
   expectsName: boolean
+  /** Names seen, from the second on: most hostile documents are many small objects. */
+  names: Set<string> | undefined
 }
 
 const DEPTH_LIMIT = 64
-const STRUCTURE = /["{}[\],]/g
+const QUOTE = 0x22
+const COMMA = 0x2c
+const OPEN_LIST = 0x5b
+const CLOSE_LIST = 0x5d
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
 
 /** The first problem; undefined when there is none. `json` must have parsed already. */
 export function jsonTextProblem(json: string): JsonTextProblem | undefined {
   const frames: Frame[] = []
-  const structure = new RegExp(STRUCTURE)
-  for (let match = structure.exec(json); match; match = structure.exec(json)) {
-    const frame = frames.at(-1)
-    if (match[0] === '"') {
-      const end = endOfString(json, match.index)
-      if (frame?.expectsName && !enter(frame, json.slice(match.index, end + 1))) {
+  let frame: Frame | undefined
+  for (let at = 0; at < json.length; at++) {
+    const unit = json.charCodeAt(at)
+    if (unit === QUOTE) {
+      const end = endOfString(json, at)
+      if (frame?.expectsName && !enter(frame, json.slice(at, end + 1))) {
         return { pointer: pointerOf(frames), reason: 'stands twice' }
       }
-      structure.lastIndex = end + 1
-    } else if (match[0] === ',') {
-      if (typeof frame?.step === 'number') frame.step++
-      else if (frame) frame.expectsName = true
-    } else if (match[0] === '}' || match[0] === ']') {
+      at = end
+    } else if (unit === COMMA) {
+      next(frame!)
+    } else if (unit === OPEN_OBJECT || unit === OPEN_LIST) {
+      if (frames.length === DEPTH_LIMIT) return { pointer: '', reason: `is nested deeper than ${DEPTH_LIMIT} levels` }
+      const isObject = unit === OPEN_OBJECT
+      frame = { step: isObject ? '' : 0, expectsName: isObject, names: undefined }
+      frames.push(frame)
+    } else if (unit === CLOSE_OBJECT || unit === CLOSE_LIST) {
       frames.pop()
-    } else if (frames.length === DEPTH_LIMIT) {
-      return { pointer: '', reason: `is nested deeper than ${DEPTH_LIMIT} levels` }
-    } else if (match[0] === '{') {
-      frames.push({ names: new Set(), step: '', expectsName: true })
-    } else {
-      frames.push({ names: undefined, step: 0, expectsName: false })
+      frame = frames.at(-1)
     }
   }
   return undefined
+}
+
+function next(frame: Frame): void {
+  if (typeof frame.step === 'number') {
+    frame.step++
+    return
+  }
+  frame.expectsName = true
+  frame.names ??= new Set([frame.step])
 }
 
 /** False when the object has a member of this name already. */
@@ -55,8 +68,8 @@ function enter(frame: Frame, literal: string): boolean {
   const name = JSON.parse(literal) as string
   frame.step = name
   frame.expectsName = false
-  if (frame.names!.has(name)) return false
-  frame.names!.add(name)
+  if (frame.names?.has(name)) return false
+  frame.names?.add(name)
   return true
 }
 
