@@ -11,7 +11,8 @@
  * `decide` awaits nothing but its transaction handle.
  */
 import { failpoint } from '../storage/index.ts'
-import type { Database, Sql } from './database/sql.ts'
+import { GroupFlush } from './database/group-flush.ts'
+import type { Database, Sql, WriteConnection } from './database/sql.ts'
 import { RegistryError } from './errors.ts'
 import type { NewEvent } from './events/event.ts'
 import { appendEvent, type LogHead, readHead, writeHead } from './events/event-log.ts'
@@ -70,59 +71,121 @@ const BATCH_WRITERS = 128
 const BATCH_MS = 8
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { database, clock } = options
-  const writer = database.writer
-  const queue: Job[] = []
-  const listeners = new Set<(sequence: number) => void>()
-  let pumping: Promise<void> | undefined
-  let flushed = 0
-  let closed = false
+  return new LogRecorder(options)
+}
 
-  const submit = <T>(run: Job['run']): Promise<T> => {
-    if (closed) return Promise.reject(new RegistryError('unavailable', 'The registry is shutting down'))
+class LogRecorder implements Recorder {
+  readonly #options: RecorderOptions
+  readonly #database: Database
+  readonly #writer: WriteConnection
+  readonly #flushes: GroupFlush
+  readonly #queue: Job[] = []
+  readonly #listeners = new Set<(sequence: number) => void>()
+  #pumping: Promise<void> | undefined
+  #flushed = 0
+  #closed = false
+
+  constructor(options: RecorderOptions) {
+    this.#options = options
+    this.#database = options.database
+    this.#writer = options.database.writer
+    this.#flushes = new GroupFlush(() => {
+      failpoint('record.before-flush')
+      return options.database.flush()
+    })
+  }
+
+  record<T>(actor: string, decide: Decide<T>): Promise<T> {
+    return this.#submit(async (tx, batch) => {
+      failpoint('record.before-decide')
+      const { events, result } = await decide(tx, batch.now)
+      if (events.length > 0) await this.#append(tx, batch, actor, events)
+      return result
+    })
+  }
+
+  write<T>(change: (tx: Sql, now: number) => Promise<T>): Promise<T> {
+    return this.#submit((tx, batch) => change(tx, batch.now))
+  }
+
+  exclusively<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+    return this.#submit((tx) => work(tx))
+  }
+
+  flushedSequence(): number {
+    return this.#flushed
+  }
+
+  onFlushed(listener: (sequence: number) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async flushCommitted(): Promise<number> {
+    // The position is read before the flush begins: only what was committed by then is covered by it.
+    const { sequence } = await readHead(this.#database.reader)
+    if (sequence > this.#flushed) await this.#flushTo(sequence)
+    return this.#flushed
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#pumping
+    await this.#flushes.settled()
+  }
+
+  #submit<T>(run: Job['run']): Promise<T> {
+    if (this.#closed) return Promise.reject(new RegistryError('unavailable', 'The registry is shutting down'))
     return new Promise<T>((resolve, reject) => {
-      queue.push({ run, resolve: resolve as (value: unknown) => void, reject })
-      pumping ??= pump().finally(() => {
-        pumping = undefined
+      this.#queue.push({ run, resolve: resolve as (value: unknown) => void, reject })
+      this.#pumping ??= this.#pump().finally(() => {
+        this.#pumping = undefined
       })
     })
   }
 
-  async function pump(): Promise<void> {
+  async #pump(): Promise<void> {
     // Everyone who asks within the same turn of the loop shares the first batch.
     await Promise.resolve()
-    while (queue.length > 0) {
-      await database.breathe()
-      await runBatch()
+    while (this.#queue.length > 0) {
+      await this.#database.breathe()
+      await this.#runBatch()
     }
   }
 
-  async function runBatch(): Promise<void> {
-    const done: { job: Job; settle: () => void }[] = []
+  async #runBatch(): Promise<void> {
     const taken: Job[] = []
     try {
-      await writer.begin()
-      const head = await readHead(writer, database.traits.lockHead)
-      const batch: Batch = { head, now: Math.max(clock(), Date.parse(head.createdAt)) }
-      const started = performance.now()
-      while (queue.length > 0 && taken.length < BATCH_WRITERS && performance.now() - started < BATCH_MS) {
-        const job = queue.shift()!
-        taken.push(job)
-        done.push({ job, settle: await runJob(job, batch) })
-      }
-      if (batch.head.sequence !== head.sequence) await writeHead(writer, batch.head)
+      await this.#writer.begin()
+      const head = await readHead(this.#writer, this.#database.traits.lockHead)
+      const batch: Batch = { head, now: Math.max(this.#options.clock(), Date.parse(head.createdAt)) }
+      const answers = await this.#runJobs(batch, taken)
+      if (batch.head.sequence !== head.sequence) await writeHead(this.#writer, batch.head)
       failpoint('record.before-commit')
-      await writer.commit()
+      await this.#writer.commit()
       failpoint('record.after-commit')
-      release(batch.head.sequence, done)
+      this.#release(batch.head.sequence, answers)
     } catch (error) {
-      await writer.rollback()
+      await this.#writer.rollback()
       // Nobody was taken when BEGIN itself failed: fail those who wait, or they would spin on a broken connection.
-      for (const job of taken.length > 0 ? taken : queue.splice(0)) job.reject(batchError(error))
+      for (const job of taken.length > 0 ? taken : this.#queue.splice(0)) job.reject(batchError(error))
     }
   }
 
-  async function runJob(job: Job, batch: Batch): Promise<() => void> {
+  async #runJobs(batch: Batch, taken: Job[]): Promise<(() => void)[]> {
+    const started = performance.now()
+    const answers: (() => void)[] = []
+    while (this.#queue.length > 0 && taken.length < BATCH_WRITERS && performance.now() - started < BATCH_MS) {
+      const job = this.#queue.shift()!
+      taken.push(job)
+      answers.push(await this.#runJob(job, batch))
+    }
+    return answers
+  }
+
+  /** Returns what answers the job once the batch is on disk. */
+  async #runJob(job: Job, batch: Batch): Promise<() => void> {
+    const writer = this.#writer
     await writer.savepoint()
     const before = batch.head
     try {
@@ -137,84 +200,34 @@ export function createRecorder(options: RecorderOptions): Recorder {
     }
   }
 
-  /** Answers the batch once it is on disk; the next batch does not wait for that. */
-  function release(sequence: number, done: readonly { settle: () => void }[]): void {
-    flush(sequence).then(
-      () => {
-        for (const { settle } of done) settle()
-      },
-      (error) => options.onFlushFailure(error),
-    )
-  }
-
-  // One flush at a time; those who commit while it runs share the next one.
-  let running: Promise<void> | undefined
-  let next: Promise<void> | undefined
-  async function flush(sequence: number): Promise<void> {
-    if (running) {
-      next ??= running.then(() => startFlush())
-      await next
-    } else {
-      await startFlush()
-    }
-    advance(sequence)
-  }
-  function startFlush(): Promise<void> {
-    next = undefined
-    failpoint('record.before-flush')
-    running = database.flush().finally(() => {
-      running = undefined
-    })
-    return running
-  }
-
-  function advance(sequence: number): void {
-    if (sequence <= flushed) return
-    flushed = sequence
-    failpoint('record.after-flush')
-    for (const listener of listeners) listener(flushed)
-  }
-
-  const append = async (tx: Sql, batch: Batch, actor: string, events: readonly NewEvent[]): Promise<void> => {
-    if (events.length === 0) return
+  async #append(tx: Sql, batch: Batch, actor: string, events: readonly NewEvent[]): Promise<void> {
     failpoint('record.before-append')
     const createdAt = new Date(batch.now).toISOString()
-    const actorId = await identityId(tx, actor, options.ids)
+    const actorId = await identityId(tx, actor, this.#options.ids)
     for (const event of events) {
       const { head, recorded } = await appendEvent(tx, batch.head, event, { actor: actorId, createdAt })
       batch.head = head
       failpoint('record.before-views')
-      await options.apply(tx, recorded)
+      await this.#options.apply(tx, recorded)
     }
   }
 
-  return {
-    record: (actor, decide) =>
-      submit(async (tx, batch) => {
-        failpoint('record.before-decide')
-        const { events, result } = await decide(tx, batch.now)
-        await append(tx, batch, actor, events)
-        return result
-      }),
-    write: (change) => submit((tx, batch) => change(tx, batch.now)),
-    flushedSequence: () => flushed,
-    onFlushed(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    async flushCommitted() {
-      // The position is read before the flush begins: only what was committed by then is covered by it.
-      const { sequence } = await readHead(database.reader)
-      if (sequence > flushed) await flush(sequence)
-      return flushed
-    },
-    exclusively: (work) => submit((tx) => work(tx)),
-    async close() {
-      closed = true
-      await pumping
-      await next
-      await running
-    },
+  /** Answers a batch once it is on disk; the next batch does not wait for that. */
+  #release(sequence: number, answers: readonly (() => void)[]): void {
+    this.#flushTo(sequence).then(
+      () => {
+        for (const answer of answers) answer()
+      },
+      (error) => this.#options.onFlushFailure(error),
+    )
+  }
+
+  async #flushTo(sequence: number): Promise<void> {
+    await this.#flushes.flush()
+    if (sequence <= this.#flushed) return
+    this.#flushed = sequence
+    failpoint('record.after-flush')
+    for (const listener of this.#listeners) listener(sequence)
   }
 }
 

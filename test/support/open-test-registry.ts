@@ -35,7 +35,10 @@ export async function openTestRegistry(options: TestRegistryOptions = {}): Promi
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'artifactstore-test-')))
   const location = options.location ?? { kind: 'sqlite' as const, path: join(folder, 'registry.db') }
   await migrate({ location, migrations: MIGRATIONS, views: VIEWS })
-  const local: Backend = { id: 'local', ...(await openLocalStore({ root: join(folder, 'storage'), durability: 'durable' })) }
+  const local: Backend = {
+    id: 'local',
+    ...(await openLocalStore({ root: join(folder, 'storage'), durability: 'durable' })),
+  }
   const registry = await openRegistry({
     database: await openDatabase(location, { durability: 'durable' }),
     backends: [local],
