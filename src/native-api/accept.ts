@@ -29,10 +29,7 @@ function parsePreference(text: string): Preference {
   const [type = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase())
   const weight = parameters.find((parameter) => parameter.startsWith('q='))
   const quality = weight === undefined ? 1 : Number(weight.slice(2))
-  return {
-    type,
-    quality: Number.isFinite(quality) ? Math.min(Math.max(quality, 0), 1) : 0,
-  }
+  return { type, quality: Number.isFinite(quality) ? Math.min(Math.max(quality, 0), 1) : 0 }
 }
 
 function qualityOf(type: string, preferences: readonly Preference[]): number {

@@ -8,10 +8,7 @@ import type { QueryValues } from './query.ts'
 import { type EventJson, type JsonValue, LIMITS, MEDIA_TYPES } from './wire.ts'
 
 const EVENTS_QUERY = {
-  after: {
-    kind: 'text',
-    description: 'next_cursor of an earlier answer; absent: from the beginning',
-  },
+  after: { kind: 'text', description: 'next_cursor of an earlier answer; absent: from the beginning' },
   limit: PAGE_QUERY.limit,
   wait: {
     kind: 'integer',
@@ -20,10 +17,7 @@ const EVENTS_QUERY = {
     default: 0,
     description: 'Seconds to wait for the first event',
   },
-  type: {
-    kind: 'texts',
-    description: 'Only events of this type; may be given several times',
-  },
+  type: { kind: 'texts', description: 'Only events of this type; may be given several times' },
 } as const
 
 type FeedPage = Awaited<ReturnType<NativeContext['registry']['events']['read']>>
@@ -39,10 +33,7 @@ export const readEvents = operation({
   answers: {
     200: {
       description: 'One page; empty when nothing came',
-      content: {
-        [MEDIA_TYPES.cbor]: 'EventPage',
-        [MEDIA_TYPES.json]: 'EventPage',
-      },
+      content: { [MEDIA_TYPES.cbor]: 'EventPage', [MEDIA_TYPES.json]: 'EventPage' },
     },
   },
   errors: ['cursor-unknown', 'not-acceptable'],
@@ -56,25 +47,13 @@ export const readEvents = operation({
       })
     }
     const page = await readPage(call)
-    const headers = {
-      'Content-Type': type,
-      'Cache-Control': 'no-store',
-      Vary: 'Accept, Authorization',
-    }
+    const headers = { 'Content-Type': type, 'Cache-Control': 'no-store', Vary: 'Accept, Authorization' }
     if (type === MEDIA_TYPES.cbor) {
       const events = page.events.map((event) => described(event, event.payload))
-      return {
-        status: 200,
-        headers,
-        body: encodeCanonical({ events, next_cursor: page.next }),
-      }
+      return { status: 200, headers, body: encodeCanonical({ events, next_cursor: page.next }) }
     }
     const events = page.events.map((event) => described(event, plainJson(context.registry.events.decode(event))))
-    return {
-      status: 200,
-      headers,
-      body: JSON.stringify({ events, next_cursor: page.next }),
-    }
+    return { status: 200, headers, body: JSON.stringify({ events, next_cursor: page.next }) }
   },
 })
 
@@ -84,11 +63,7 @@ async function readPage({ context, request, query }: Call<typeof EVENTS_QUERY>):
   const wanted = wantedOf(query)
   if (signal.aborted) return context.registry.events.read(wanted)
   try {
-    return await context.registry.events.read({
-      ...wanted,
-      waitMs: query.wait * 1000,
-      signal,
-    })
+    return await context.registry.events.read({ ...wanted, waitMs: query.wait * 1000, signal })
   } catch (error) {
     // A server that stops answers its long polls with what there is instead of cutting them.
     if (!signal.aborted) throw error

@@ -21,13 +21,7 @@ export interface FilePart {
 }
 
 /** Longest field names and values that mean anything here: a path of 1,024 bytes, with room for an honest mistake. */
-const LIMITS = {
-  fieldNameSize: 100,
-  fieldSize: 8192,
-  fields: 16,
-  files: 2,
-  headerPairs: 32,
-}
+const LIMITS = { fieldNameSize: 100, fieldSize: 8192, fields: 16, files: 2, headerPairs: 32 }
 
 /** multer 2.5 knows `streamHandler`; its types do not yet. */
 type Options = multer.Options & {
@@ -149,9 +143,7 @@ function requireKnownFields(fields: Readonly<Record<string, unknown>>, known: re
       throw fieldInvalid(
         name.slice(0, 120),
         `There is no form field '${printable(name)}': known are ${known.join(', ')}`,
-        {
-          known,
-        },
+        { known },
       )
     }
     if (typeof value !== 'string') throw fieldInvalid(name, `The form field '${name}' must be given once, as text`)
@@ -188,9 +180,7 @@ function formProblem(error: unknown): Error {
   }
   const message = error instanceof Error ? error.message : ''
   if (/^(Multipart: Boundary|Malformed|Unsupported content type)/.test(message)) {
-    return new ApiError('form-invalid', `The form cannot be read: ${message}`, {
-      cause: error,
-    })
+    return new ApiError('form-invalid', `The form cannot be read: ${message}`, { cause: error })
   }
   if (/^(Unexpected end of|Request (aborted|closed|error)|aborted)/.test(message)) return brokenOff(error)
   return error instanceof Error ? error : new Error('the form failed', { cause: error })

@@ -42,11 +42,7 @@ export const addFile = operation({
   async handle({ context, request, params, actor }) {
     requireMediaType(request, MEDIA_TYPES.form)
     const added = await receiveFileForm(request, FORM_FIELDS, ({ filename, mediaType, fields, content }) => {
-      const said = {
-        relative_path: filename,
-        media_type: mediaType,
-        ...fields,
-      }
+      const said = { relative_path: filename, media_type: mediaType, ...fields }
       return context.registry.packages.addFile(params.package_id!, newFileOf(said, actor), content)
     })
     return jsonReply(201, fileJson(added), { Location: paths.file(added.id) })
@@ -58,10 +54,7 @@ export const listFiles = operation({
   summary: 'The files of a package, in path order',
   query: PAGE_QUERY,
   answers: {
-    200: {
-      description: 'One page',
-      content: { [MEDIA_TYPES.json]: 'FilePage' },
-    },
+    200: { description: 'One page', content: { [MEDIA_TYPES.json]: 'FilePage' } },
   },
   errors: ['package-unknown', 'cursor-unknown'],
   async handle({ context, params, query: { limit, cursor } }) {
@@ -69,10 +62,7 @@ export const listFiles = operation({
       limit,
       ...(cursor === undefined ? {} : { cursor }),
     })
-    const answer: FilePageJson = {
-      files: page.items.map(fileJson),
-      next_cursor: page.next ?? null,
-    }
+    const answer: FilePageJson = { files: page.items.map(fileJson), next_cursor: page.next ?? null }
     return jsonReply(200, answer)
   },
 })
@@ -138,22 +128,11 @@ async function download({ context, request, params }: Call): Promise<Reply> {
   if (range.kind === 'unsatisfiable') throw unsatisfiable(file)
   const opened = await context.registry.files.open(file.id, range.kind === 'part' ? range : undefined)
   if (range.kind === 'whole') {
-    return {
-      status: 200,
-      headers: { ...headers, 'Content-Length': file.size },
-      body: opened.content,
-    }
+    return { status: 200, headers: { ...headers, 'Content-Length': file.size }, body: opened.content }
   }
   const { first, last } = range
-  const part = {
-    'Content-Range': contentRangeOf(file.size, { first, last }),
-    'Content-Length': last - first + 1,
-  }
-  return {
-    status: 206,
-    headers: { ...headers, ...part },
-    body: opened.content,
-  }
+  const part = { 'Content-Range': contentRangeOf(file.size, { first, last }), 'Content-Length': last - first + 1 }
+  return { status: 206, headers: { ...headers, ...part }, body: opened.content }
 }
 
 /** RFC 9110, section 14.2: Range means something to GET alone. */

@@ -4,13 +4,7 @@ import { openApiDocument } from './openapi.ts'
 import { endpointOf, type NativeContext } from './operation.ts'
 import { ROUTES } from './routes.ts'
 
-export {
-  errorsOf,
-  type OpenApiDocument,
-  type OpenApiOperation,
-  openApiDocument,
-  openApiPath,
-} from './openapi.ts'
+export { errorsOf, type OpenApiDocument, type OpenApiOperation, openApiDocument, openApiPath } from './openapi.ts'
 export type { Operation, Route } from './operation.ts'
 export {
   NATIVE_PROBLEM_CODES,

@@ -4,7 +4,7 @@
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type ApiRequest, readBody } from '../http/index.ts'
-import { findDuplicateKey, printable } from '../registry/index.ts'
+import { jsonTextProblem, printable } from '../registry/index.ts'
 import { ApiError, fieldInvalid } from './problem.ts'
 import { SCHEMAS, type SchemaName } from './schemas.ts'
 import { LIMITS, MEDIA_TYPES } from './wire.ts'
@@ -13,15 +13,8 @@ const validator = createValidator()
 
 /** Compiles the schemas by name; the tests use it to validate answers. `$ref`s resolve as they do in the OpenAPI document. */
 export function createValidator(): (name: SchemaName) => ValidateFunction {
-  const ajv = new Ajv2020({
-    allErrors: false,
-    strict: true,
-    formats: { 'date-time': true },
-  })
-  ajv.addSchema({
-    $id: 'urn:artifactstore:native-api',
-    components: { schemas: SCHEMAS },
-  })
+  const ajv = new Ajv2020({ allErrors: false, strict: true, formats: { 'date-time': true } })
+  ajv.addSchema({ $id: 'urn:artifactstore:native-api', components: { schemas: SCHEMAS } })
   return (name) => ajv.getSchema(`urn:artifactstore:native-api#/components/schemas/${name}`)!
 }
 
@@ -69,16 +62,13 @@ function parseJson(bytes: Uint8Array): unknown {
     throw new ApiError(
       'json-invalid',
       `The body is not JSON: it goes wrong at line ${place.line}, column ${place.column}`,
-      {
-        detail: place,
-        cause,
-      },
+      { detail: place, cause },
     )
   }
-  const duplicate = findDuplicateKey(text)
-  if (duplicate === undefined) return value
-  throw new ApiError('json-invalid', `The body has the name at '${printable(duplicate)}' twice: give it once`, {
-    detail: { field: duplicate },
+  const problem = jsonTextProblem(text)
+  if (problem === undefined) return value
+  throw new ApiError('json-invalid', `In the body, '${printable(problem.pointer)}' ${problem.reason}`, {
+    detail: { field: problem.pointer },
   })
 }
 

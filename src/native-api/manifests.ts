@@ -7,10 +7,7 @@ import { type Call, operation } from './operation.ts'
 import { ApiError } from './problem.ts'
 import { MEDIA_TYPES } from './wire.ts'
 
-const MANIFEST_HEADERS = {
-  ETag: 'The digest',
-  'Docker-Content-Digest': 'The digest of the bytes',
-}
+const MANIFEST_HEADERS = { ETag: 'The digest', 'Docker-Content-Digest': 'The digest of the bytes' }
 
 export const getManifest = operation({
   id: 'getManifest',
@@ -25,11 +22,7 @@ export const getManifest = operation({
   answers: {
     200: {
       description: 'The manifest',
-      content: {
-        [MEDIA_TYPES.manifest]: 'bytes',
-        [MEDIA_TYPES.cbor]: 'bytes',
-        'application/vnd.oci.*': 'bytes',
-      },
+      content: { [MEDIA_TYPES.manifest]: 'bytes', [MEDIA_TYPES.cbor]: 'bytes', 'application/vnd.oci.*': 'bytes' },
       headers: MANIFEST_HEADERS,
     },
     304: { description: 'If-None-Match names it' },
@@ -52,11 +45,7 @@ export const getManifestJson = operation({
   summary: 'The manifest of a finalized package as canonical JSON (RFC 8785)',
   headers: { 'If-None-Match': 'An ETag' },
   answers: {
-    200: {
-      description: 'The manifest',
-      content: { [MEDIA_TYPES.json]: 'ManifestJson' },
-      headers: MANIFEST_HEADERS,
-    },
+    200: { description: 'The manifest', content: { [MEDIA_TYPES.json]: 'ManifestJson' }, headers: MANIFEST_HEADERS },
     304: { description: 'If-None-Match names it' },
   },
   errors: ['package-unknown', 'package-not-finalized', 'precondition-failed'],

@@ -60,19 +60,10 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
         'with a stable type.',
     },
     servers: [{ url: '/' }],
-    tags: Object.entries(GROUPS).map(([name, description]) => ({
-      name,
-      description,
-    })),
+    tags: Object.entries(GROUPS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
-      securitySchemes: {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          description: 'A token of this server',
-        },
-      },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A token of this server' } },
       schemas: SCHEMAS,
     },
   }
@@ -137,27 +128,14 @@ function parametersOf({ path, operation }: Route): JsonSchema[] {
   // Accept is told in the description of the operation and by the answers' media types.
   const inHeader = Object.entries(operation.headers ?? {})
     .filter(([name]) => name !== 'Accept')
-    .map(([name, description]) => ({
-      name,
-      in: 'header',
-      required: false,
-      description,
-      schema: { type: 'string' },
-    }))
+    .map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } }))
   return [...inPath, ...inQuery, ...inHeader]
 }
 
 function bodyOf({ json, stream }: Operation): JsonSchema | undefined {
-  if (json !== undefined)
-    return {
-      required: true,
-      content: { [MEDIA_TYPES.json]: mediaTypeObject(json.schema) },
-    }
+  if (json !== undefined) return { required: true, content: { [MEDIA_TYPES.json]: mediaTypeObject(json.schema) } }
   if (stream === undefined) return undefined
-  return {
-    required: true,
-    content: { [stream.mediaType]: mediaTypeObject(stream.schema) },
-  }
+  return { required: true, content: { [stream.mediaType]: mediaTypeObject(stream.schema) } }
 }
 
 function mediaTypeObject(schema: string): JsonSchema {

@@ -91,14 +91,7 @@ export function endpointOf(route: Route, context: NativeContext): Endpoint {
       const query = route.access === 'anonymous' ? {} : parseQuery(declared.query ?? {}, request.query)
       const body = declared.json === undefined ? undefined : await readJsonBody(request, declared.json.schema)
       const actor = request.identity.name
-      return declared.handle({
-        request,
-        context,
-        params: request.params,
-        query,
-        body,
-        actor,
-      })
+      return declared.handle({ request, context, params: request.params, query, body, actor })
     },
   }
 }
@@ -107,11 +100,7 @@ export function endpointOf(route: Route, context: NativeContext): Endpoint {
 export function jsonReply(status: number, value: unknown, headers: Reply['headers'] = {}): Reply {
   return {
     status,
-    headers: {
-      'Content-Type': 'application/json',
-      'Cache-Control': 'no-store',
-      ...headers,
-    },
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
     body: JSON.stringify(value),
   }
 }

@@ -36,33 +36,17 @@ const LIST_QUERY = {
   producer: { kind: 'text', description: 'Exactly this producer' },
   subject: { kind: 'text', description: 'Exactly this subject' },
   name: { kind: 'text', description: 'Exactly this name' },
-  retention_class: {
-    kind: 'text',
-    description: 'Exactly this retention class',
-  },
-  status: {
-    kind: 'choice',
-    values: PACKAGE_STATUSES,
-    description: 'Exactly this status',
-  },
-  created_after: {
-    kind: 'instant',
-    description: 'Created at this instant or later',
-  },
-  created_before: {
-    kind: 'instant',
-    description: 'Created before this instant',
-  },
+  retention_class: { kind: 'text', description: 'Exactly this retention class' },
+  status: { kind: 'choice', values: PACKAGE_STATUSES, description: 'Exactly this status' },
+  created_after: { kind: 'instant', description: 'Created at this instant or later' },
+  created_before: { kind: 'instant', description: 'Created before this instant' },
   metadata: {
     kind: 'map',
     description: 'metadata.<key>=<value>: the top-level metadata key has this scalar; several must all match',
   },
   repository: { kind: 'text', description: 'In this OCI repository' },
   tag: { kind: 'text', description: 'With repository: what this tag names' },
-  digest: {
-    kind: 'text',
-    description: 'With repository: what this manifest digest names',
-  },
+  digest: { kind: 'text', description: 'With repository: what this manifest digest names' },
   ...PAGE_QUERY,
 } as const
 
@@ -77,11 +61,7 @@ export const createPackage = operation({
   },
   json: NEW_PACKAGE,
   answers: {
-    201: {
-      description: 'It is open',
-      content: { [MEDIA_TYPES.json]: 'Package' },
-      headers: { Location: 'Its path' },
-    },
+    201: { description: 'It is open', content: { [MEDIA_TYPES.json]: 'Package' }, headers: { Location: 'Its path' } },
     200: {
       description: 'The idempotency key was used before: its package',
       content: { [MEDIA_TYPES.json]: 'Package' },
@@ -121,10 +101,7 @@ export const listPackages = operation({
   description: 'All filters must match. Packages pushed through /v2/ are listed like any other.',
   query: LIST_QUERY,
   answers: {
-    200: {
-      description: 'One page',
-      content: { [MEDIA_TYPES.json]: 'PackagePage' },
-    },
+    200: { description: 'One page', content: { [MEDIA_TYPES.json]: 'PackagePage' } },
   },
   errors: ['name-invalid', 'tag-invalid', 'digest-invalid', 'cursor-unknown'],
   async handle({ context, request, query }) {
@@ -170,10 +147,7 @@ function defined<T extends object>(members: T): Partial<T> {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>
 }
 
-export const PACKAGE_ANSWER = {
-  description: 'The package',
-  content: { [MEDIA_TYPES.json]: 'Package' },
-} as const
+export const PACKAGE_ANSWER = { description: 'The package', content: { [MEDIA_TYPES.json]: 'Package' } } as const
 
 export const getPackage = operation({
   id: 'getPackage',
@@ -191,10 +165,7 @@ export const finalizePackage = operation({
   summary: 'Close a package: it gets its manifest and never changes again',
   description: 'Writes the canonical manifest and its OCI image manifest, tagged with the package id.',
   answers: {
-    200: {
-      description: 'It is finalized',
-      content: { [MEDIA_TYPES.json]: 'Finalized' },
-    },
+    200: { description: 'It is finalized', content: { [MEDIA_TYPES.json]: 'Finalized' } },
   },
   errors: ['package-unknown', 'package-finalized', 'package-empty', 'storage-full'],
   async handle({ context, request, params, actor }) {

@@ -42,21 +42,12 @@ export const PROBLEMS = {
   'name-invalid': { status: 400, title: 'Not a repository name' },
   'tag-invalid': { status: 400, title: 'Not a tag' },
   'path-invalid': { status: 400, title: 'Not a path inside a package' },
-  'path-taken': {
-    status: 409,
-    title: 'The package already has a file at this path',
-  },
+  'path-taken': { status: 409, title: 'The package already has a file at this path' },
   'digest-invalid': { status: 400, title: 'Not a digest' },
-  'digest-mismatch': {
-    status: 400,
-    title: 'The bytes do not have the named digest',
-  },
+  'digest-mismatch': { status: 400, title: 'The bytes do not have the named digest' },
   'size-mismatch': { status: 400, title: 'More or fewer bytes than announced' },
   'content-incomplete': { status: 400, title: 'The body ended early' },
-  'field-invalid': {
-    status: 400,
-    title: 'A field is missing or not acceptable',
-  },
+  'field-invalid': { status: 400, title: 'A field is missing or not acceptable' },
   'metadata-invalid': { status: 400, title: 'Metadata that cannot be kept' },
   'retention-class-unknown': { status: 400, title: 'No such retention class' },
   'package-unknown': { status: 404, title: 'No such package' },
@@ -64,43 +55,22 @@ export const PROBLEMS = {
   'package-finalized': { status: 409, title: 'The package is finalized' },
   'package-empty': { status: 409, title: 'The package has no file' },
   'package-full': { status: 409, title: 'The package can hold no more' },
-  'package-not-finalized': {
-    status: 409,
-    title: 'The package is not finalized',
-  },
-  'repository-taken': {
-    status: 409,
-    title: 'The repository belongs to another package name',
-  },
+  'package-not-finalized': { status: 409, title: 'The package is not finalized' },
+  'repository-taken': { status: 409, title: 'The repository belongs to another package name' },
   'repository-unknown': { status: 404, title: 'No such repository' },
   'blob-unknown': { status: 404, title: 'No such blob' },
   'manifest-unknown': { status: 404, title: 'No such manifest' },
   'manifest-invalid': { status: 400, title: 'Not a valid manifest' },
   'manifest-too-large': { status: 413, title: 'The manifest is too large' },
-  'manifest-blob-unknown': {
-    status: 400,
-    title: 'The manifest names a blob that was deleted',
-  },
+  'manifest-blob-unknown': { status: 400, title: 'The manifest names a blob that was deleted' },
   'tag-unknown': { status: 404, title: 'No such tag' },
   'tag-reserved': { status: 403, title: 'The tag belongs to a package' },
   'upload-unknown': { status: 404, title: 'No such upload' },
-  'upload-offset-mismatch': {
-    status: 416,
-    title: 'The bytes do not start where the upload ends',
-  },
-  'upload-busy': {
-    status: 409,
-    title: 'Another request is writing to this upload',
-  },
+  'upload-offset-mismatch': { status: 416, title: 'The bytes do not start where the upload ends' },
+  'upload-busy': { status: 409, title: 'Another request is writing to this upload' },
   'range-invalid': { status: 416, title: 'The range lies outside the bytes' },
-  'cursor-unknown': {
-    status: 409,
-    title: 'The cursor is not one of this log or list',
-  },
-  'idempotency-key-reused': {
-    status: 422,
-    title: 'The idempotency key came with another request',
-  },
+  'cursor-unknown': { status: 409, title: 'The cursor is not one of this log or list' },
+  'idempotency-key-reused': { status: 422, title: 'The idempotency key came with another request' },
   retained: { status: 403, title: 'Retention forbids the deletion' },
   unauthenticated: { status: 401, title: 'A credential is needed' },
   denied: { status: 403, title: 'Not allowed' },
@@ -109,29 +79,17 @@ export const PROBLEMS = {
   'content-missing': { status: 500, title: 'Stored bytes are missing' },
   'content-damaged': { status: 500, title: 'Stored bytes are damaged' },
   'storage-full': { status: 507, title: 'The store has no room' },
-  unavailable: {
-    status: 503,
-    title: 'The store or the database does not answer',
-  },
+  unavailable: { status: 503, title: 'The store or the database does not answer' },
   'log-broken': { status: 500, title: 'The event log is broken' },
-  'schema-incompatible': {
-    status: 500,
-    title: 'The database schema does not fit this server',
-  },
+  'schema-incompatible': { status: 500, title: 'The database schema does not fit this server' },
   'json-invalid': { status: 400, title: 'The body is not JSON' },
   'form-invalid': { status: 400, title: 'The form is not acceptable' },
   'body-too-large': { status: 413, title: 'The body is too large' },
-  'media-type-unsupported': {
-    status: 415,
-    title: 'The body has an unsupported media type',
-  },
+  'media-type-unsupported': { status: 415, title: 'The body has an unsupported media type' },
   'not-acceptable': { status: 406, title: 'No acceptable representation' },
   'precondition-failed': { status: 412, title: 'A precondition does not hold' },
   'route-unknown': { status: 404, title: 'No such route' },
-  'method-not-allowed': {
-    status: 405,
-    title: 'The route does not take this method',
-  },
+  'method-not-allowed': { status: 405, title: 'The route does not take this method' },
   'path-malformed': { status: 400, title: 'The path does not decode' },
   internal: { status: 500, title: 'A fault of the server' },
 } as const satisfies Record<ProblemCode, ProblemKind>
@@ -164,9 +122,7 @@ export class ApiError extends Error {
 
 /** A wrong input, named by its name in the API. */
 export function fieldInvalid(field: string, message: string, detail: Readonly<Record<string, unknown>> = {}): ApiError {
-  return new ApiError('field-invalid', message, {
-    detail: { field, ...detail },
-  })
+  return new ApiError('field-invalid', message, { detail: { field, ...detail } })
 }
 
 /** What the HTTP boundary refuses before a handler runs, in the words of this API. */
@@ -191,12 +147,11 @@ interface Refusal {
 function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof ApiError || error instanceof RegistryError) return error
   if (!(error instanceof RequestError)) return undefined
-  return {
-    code: BOUNDARY_CODES[error.code],
-    message: error.message,
-    detail: error.detail,
-  }
+  return { code: BOUNDARY_CODES[error.code], message: error.message, detail: error.detail }
 }
+
+/** On every 5xx: the cause may name paths and addresses of the inside. */
+const FAULT = 'The server could not do this; its log has the reason under this request id'
 
 /** Headers that a status owes its client, whoever refused. */
 function headersFor(code: ProblemCode, detail: Readonly<Record<string, unknown>>): Record<string, string> {
@@ -220,13 +175,14 @@ export function receivedRange(size: number): Record<string, string> {
 export function problemReply(error: unknown, { requestId, path }: ErrorContext): Reply | undefined {
   const refusal = refusalOf(error)
   if (refusal === undefined) return undefined
-  const { code, message, detail } = refusal
-  const { field, ...context } = plainData(detail)
+  const { code, detail } = refusal
+  const isFault = PROBLEMS[code].status >= 500
+  const { field, ...context } = isFault ? {} : plainData(detail)
   const problem: ProblemJson = {
     type: problemType(code),
     title: PROBLEMS[code].title,
     status: PROBLEMS[code].status,
-    detail: message,
+    detail: isFault ? FAULT : refusal.message,
     instance: path,
     request_id: requestId,
     ...(typeof field === 'string' ? { field } : {}),

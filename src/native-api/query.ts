@@ -14,12 +14,7 @@ export type QueryParameter = Described &
     | { readonly kind: 'text' }
     | { readonly kind: 'instant' }
     | { readonly kind: 'choice'; readonly values: readonly string[] }
-    | {
-        readonly kind: 'integer'
-        readonly minimum: number
-        readonly maximum: number
-        readonly default: number
-      }
+    | { readonly kind: 'integer'; readonly minimum: number; readonly maximum: number; readonly default: number }
     /** May be given several times. */
     | { readonly kind: 'texts' }
     /** A family of parameters, `<name>.<key>=<value>`. */
@@ -36,9 +31,7 @@ type Value<P extends QueryParameter> = P extends { kind: 'integer' }
       : P extends { kind: 'choice'; values: readonly (infer V)[] }
         ? V | undefined
         : string | undefined
-export type QueryValues<D extends QueryDeclaration> = {
-  readonly [Name in keyof D]: Value<D[Name]>
-}
+export type QueryValues<D extends QueryDeclaration> = { readonly [Name in keyof D]: Value<D[Name]> }
 
 /** RFC 3339; the offset is mandatory, because a local time means nothing to a server. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/
@@ -118,12 +111,7 @@ function mapOf(name: string, query: URLSearchParams): Record<string, string> {
 export function schemaOf(parameter: QueryParameter): JsonSchema {
   switch (parameter.kind) {
     case 'integer':
-      return {
-        type: 'integer',
-        minimum: parameter.minimum,
-        maximum: parameter.maximum,
-        default: parameter.default,
-      }
+      return { type: 'integer', minimum: parameter.minimum, maximum: parameter.maximum, default: parameter.default }
     case 'choice':
       return { type: 'string', enum: parameter.values }
     case 'instant':

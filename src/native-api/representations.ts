@@ -71,10 +71,5 @@ export function fileJson(file: File): FileJson {
 }
 
 export function uploadJson(upload: Upload): UploadJson {
-  return {
-    id: upload.id,
-    size: upload.size,
-    expires_at: upload.expiresAt,
-    location: paths.upload(upload.id),
-  }
+  return { id: upload.id, size: upload.size, expires_at: upload.expiresAt, location: paths.upload(upload.id) }
 }

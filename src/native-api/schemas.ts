@@ -101,9 +101,7 @@ const EVENT = record({
 
 const PROBLEM = record(
   {
-    type: text('urn:artifactstore:problem:<code>; stable', {
-      pattern: '^urn:artifactstore:problem:[a-z-]+$',
-    }),
+    type: text('urn:artifactstore:problem:<code>; stable', { pattern: '^urn:artifactstore:problem:[a-z-]+$' }),
     title: text(),
     status: { type: 'integer', minimum: 400, maximum: 599 },
     detail: text('What was wrong, where, and what would be right'),
@@ -151,19 +149,10 @@ const NAMED = { minLength: 1 }
 
 const NEW_PACKAGE = record(
   {
-    name: text('Together with the producer it maps to the OCI repository', {
-      ...NAMED,
-      examples: ['nightly'],
-    }),
+    name: text('Together with the producer it maps to the OCI repository', { ...NAMED, examples: ['nightly'] }),
     producer: text('Who made the files', { ...NAMED, examples: ['ops'] }),
-    subject: text('What the files are about', {
-      ...NAMED,
-      examples: ['example.org'],
-    }),
-    retention_class: text('How long the package must stay', {
-      ...NAMED,
-      examples: ['raw-evidence'],
-    }),
+    subject: text('What the files are about', { ...NAMED, examples: ['example.org'] }),
+    retention_class: text('How long the package must stay', { ...NAMED, examples: ['raw-evidence'] }),
   },
   { metadata: METADATA },
 )
@@ -172,10 +161,7 @@ const NEW_FILE_FORM: JsonSchema = {
   type: 'object',
   description: 'multipart/form-data: the text fields first, then exactly one file part.',
   properties: {
-    relative_path: {
-      ...RELATIVE_PATH,
-      description: "Absent: the file part's filename",
-    },
+    relative_path: { ...RELATIVE_PATH, description: "Absent: the file part's filename" },
     media_type: {
       ...MEDIA_TYPE,
       description: "Absent: the file part's Content-Type, which is text/plain where it has none",
@@ -222,16 +208,10 @@ export const SCHEMAS = {
   Package: PACKAGE,
   OciFace: OCI_FACE,
   NewPackage: NEW_PACKAGE,
-  PackagePage: record({
-    packages: list({ $ref: '#/components/schemas/Package' }),
-    next_cursor: NEXT_CURSOR,
-  }),
+  PackagePage: record({ packages: list({ $ref: '#/components/schemas/Package' }), next_cursor: NEXT_CURSOR }),
   Finalized: FINALIZED,
   File: FILE,
-  FilePage: record({
-    files: list({ $ref: '#/components/schemas/File' }),
-    next_cursor: NEXT_CURSOR,
-  }),
+  FilePage: record({ files: list({ $ref: '#/components/schemas/File' }), next_cursor: NEXT_CURSOR }),
   NewFileForm: NEW_FILE_FORM,
   Upload: UPLOAD,
   NewUpload: NEW_UPLOAD,
@@ -241,11 +221,7 @@ export const SCHEMAS = {
     events: list({ $ref: '#/components/schemas/Event' }),
     next_cursor: text(`What to pass as after next; present also when no event came within ${LIMITS.waitMaximum} s`),
   }),
-  OpenApi: {
-    type: 'object',
-    description: 'An OpenAPI 3.1 document',
-    required: ['openapi', 'info', 'paths'],
-  },
+  OpenApi: { type: 'object', description: 'An OpenAPI 3.1 document', required: ['openapi', 'info', 'paths'] },
   ManifestJson: {
     type: 'object',
     description: 'The manifest as JSON in canonical form (RFC 8785), or the OCI manifest',

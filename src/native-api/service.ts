@@ -8,28 +8,13 @@ export const getBanner = operation({
   id: 'getBanner',
   summary: 'What this is, and where things are',
   answers: {
-    200: {
-      description: 'The banner',
-      content: { [MEDIA_TYPES.json]: 'Banner' },
-    },
+    200: { description: 'The banner', content: { [MEDIA_TYPES.json]: 'Banner' } },
   },
   errors: [],
   async handle({ context }) {
     const { health, docs, openapi, packages, uploads, events } = paths
-    const links = {
-      health,
-      docs,
-      openapi,
-      packages,
-      uploads,
-      events,
-      oci: '/v2/',
-    }
-    const banner: BannerJson = {
-      name: 'artifact-store',
-      version: context.version,
-      links,
-    }
+    const links = { health, docs, openapi, packages, uploads, events, oci: '/v2/' }
+    const banner: BannerJson = { name: 'artifact-store', version: context.version, links }
     return jsonReply(200, banner)
   },
 })
@@ -39,10 +24,7 @@ export const getHealth = operation({
   summary: 'Whether the service can do its work',
   answers: {
     200: { description: 'It can', content: { [MEDIA_TYPES.json]: 'Health' } },
-    503: {
-      description: 'It is degraded',
-      content: { [MEDIA_TYPES.json]: 'Health' },
-    },
+    503: { description: 'It is degraded', content: { [MEDIA_TYPES.json]: 'Health' } },
   },
   errors: [],
   async handle({ context }) {
@@ -50,10 +32,7 @@ export const getHealth = operation({
     const report: HealthJson = {
       status: healthy ? 'ok' : 'degraded',
       version: context.version,
-      db: {
-        healthy: database.healthy,
-        detail: publicDetail(database.detail, database.healthy),
-      },
+      db: { healthy: database.healthy, detail: publicDetail(database.detail, database.healthy) },
       backend: {
         backend_id: backend.id,
         healthy: backend.healthy,
@@ -84,10 +63,7 @@ export const getOpenApi = operation({
   id: 'getOpenApi',
   summary: 'This API as an OpenAPI 3.1 document',
   answers: {
-    200: {
-      description: 'The document',
-      content: { [MEDIA_TYPES.json]: 'OpenApi' },
-    },
+    200: { description: 'The document', content: { [MEDIA_TYPES.json]: 'OpenApi' } },
   },
   errors: [],
   async handle({ context }) {
@@ -98,19 +74,13 @@ export const getOpenApi = operation({
   },
 })
 
-const OPEN_HEADERS = {
-  'Cache-Control': 'no-cache',
-  'X-Content-Type-Options': 'nosniff',
-}
+const OPEN_HEADERS = { 'Cache-Control': 'no-cache', 'X-Content-Type-Options': 'nosniff' }
 
 export const getDocs = operation({
   id: 'getDocs',
   summary: 'This API as a page to read and to try',
   answers: {
-    200: {
-      description: 'The page; it loads nothing from elsewhere',
-      content: { 'text/html': 'html' },
-    },
+    200: { description: 'The page; it loads nothing from elsewhere', content: { 'text/html': 'html' } },
   },
   errors: [],
   async handle() {

@@ -13,9 +13,7 @@ export const putPackageTag = operation({
   errors: ['package-unknown', 'package-not-finalized', 'tag-invalid', 'tag-reserved', 'manifest-unknown'],
   async handle({ context, request, params, actor }) {
     const tag = parseTag(params.tag!)
-    const tagged = await context.registry.tags.set(params.package_id!, tag, {
-      actor,
-    })
+    const tagged = await context.registry.tags.set(params.package_id!, tag, { actor })
     return jsonReply(200, packageJson(tagged, hostOf(request, context)))
   },
 })
@@ -26,10 +24,7 @@ export const deletePackageTag = operation({
   answers: { 204: { description: 'It is gone' } },
   errors: ['package-unknown', 'tag-invalid', 'tag-unknown', 'tag-reserved'],
   async handle({ context, params, actor }) {
-    const { tag, package_id: id } = {
-      tag: parseTag(params.tag!),
-      package_id: params.package_id!,
-    }
+    const { tag, package_id: id } = { tag: parseTag(params.tag!), package_id: params.package_id! }
     const tagged = await context.registry.packages.get(id)
     // Elsewhere in the repository the tag may well exist: this path names this package's tags only.
     if (tagged.oci === null || !tagged.oci.tags.includes(tag)) {

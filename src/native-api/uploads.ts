@@ -11,12 +11,8 @@ import { fileJson, uploadJson } from './representations.ts'
 import { type CompleteUploadJson, MEDIA_TYPES, type NewUploadJson, paths } from './wire.ts'
 
 const NEW_UPLOAD: JsonBody<NewUploadJson> = { schema: 'NewUpload' }
-const COMPLETE_UPLOAD: JsonBody<CompleteUploadJson> = {
-  schema: 'CompleteUpload',
-}
-const RECEIVED = {
-  Range: 'The bytes that are here, 0-<last>; absent while there are none',
-}
+const COMPLETE_UPLOAD: JsonBody<CompleteUploadJson> = { schema: 'CompleteUpload' }
+const RECEIVED = { Range: 'The bytes that are here, 0-<last>; absent while there are none' }
 
 export const beginUpload = operation({
   id: 'beginUpload',
@@ -37,18 +33,13 @@ export const beginUpload = operation({
   async handle(call) {
     const { context, body, actor } = call
     const known = await addKnownFile(call)
-    if (known !== undefined)
-      return jsonReply(201, fileJson(known), {
-        Location: paths.file(known.id),
-      })
+    if (known !== undefined) return jsonReply(201, fileJson(known), { Location: paths.file(known.id) })
     const algorithm = body.digest === undefined ? undefined : algorithmOf(requireDigest(body.digest))
     const upload = await context.registry.uploads.begin({
       actor,
       ...(algorithm === undefined ? {} : { algorithm }),
     })
-    return jsonReply(202, uploadJson(upload), {
-      Location: paths.upload(upload.id),
-    })
+    return jsonReply(202, uploadJson(upload), { Location: paths.upload(upload.id) })
   },
 })
 
@@ -77,10 +68,7 @@ export const getUpload = operation({
   answers: { 200: UPLOAD_ANSWER },
   errors: ['upload-unknown'],
   async handle({ context, params, actor }) {
-    const upload = await context.registry.uploads.status({
-      id: params.upload_id!,
-      actor,
-    })
+    const upload = await context.registry.uploads.status({ id: params.upload_id!, actor })
     return jsonReply(200, uploadJson(upload), receivedRange(upload.size))
   },
 })
@@ -91,9 +79,7 @@ export const appendToUpload = operation({
   description:
     'Content-Range names where the bytes belong, and may be left out for the first ones. Bytes that came before a ' +
     'connection broke stay: ask for the size and go on from there.',
-  headers: {
-    'Content-Range': 'bytes <first>-<last>/* or <first>-<last>; <first> is the size of the upload',
-  },
+  headers: { 'Content-Range': 'bytes <first>-<last>/* or <first>-<last>; <first> is the size of the upload' },
   stream: { mediaType: MEDIA_TYPES.bytes, schema: 'bytes' },
   answers: { 200: UPLOAD_ANSWER },
   errors: [
