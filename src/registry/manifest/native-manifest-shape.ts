@@ -15,7 +15,8 @@ type Fields = Readonly<Record<string, unknown>>
 
 const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 /** RFC 6838 4.2, with parameters as a producer may have declared them, in characters that a header can carry. */
-const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}(?:[ \t]*;[\t\x20-\x7e]*)?$/
+const MEDIA_TYPE =
+  /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}(?:[ \t]*;[\t\x20-\x7e]*)?$/
 const BACKEND_ID = /^[A-Za-z0-9._-]{1,64}$/
 const MODE_MAXIMUM = 0o7777
 

@@ -14,7 +14,7 @@ import {
   OCI_TITLE,
   PACKAGE_ARTIFACT_TYPE,
 } from './media-types.ts'
-import type { NativeManifest, NativeManifestFile } from './native-manifest.ts'
+import { inCanonicalOrder, type NativeManifest, type NativeManifestFile } from './native-manifest.ts'
 
 /** Where the canonical CBOR bytes of the manifest are. */
 export interface ManifestBlob {
@@ -31,11 +31,12 @@ export type OciMapping =
 const SHORTEST_LAYER_BYTES = 160
 
 /**
- * Deterministic JSON: the same manifest gives the same bytes on every machine. Where they would pass 4 MiB, the layers
+ * Deterministic JSON: the same manifest, in whatever order its files come, gives the same bytes on every machine. Where they would pass 4 MiB, the layers
  * are written without what the config says too (blake3 and mode); where they still would, there is no OCI manifest and
  * `absentReason` says so.
  */
-export function toOciManifest(manifest: NativeManifest, config: ManifestBlob): OciMapping {
+export function toOciManifest(native: NativeManifest, config: ManifestBlob): OciMapping {
+  const manifest = inCanonicalOrder(native)
   if (manifest.files.length * SHORTEST_LAYER_BYTES <= OCI_MANIFEST_LIMIT_BYTES) {
     for (const describe of [fullAnnotations, titleOnly]) {
       const text = JSON.stringify(ociManifest(manifest, config, describe))
