@@ -71,7 +71,9 @@ export function openLane(algorithm: Algorithm, listener: LaneListener): Lane {
 
 /** Ends all hash threads; hashes under way fail. New hashes start new threads. */
 export async function closeHashWorkers(): Promise<void> {
-  await Promise.all([...threads].map((thread) => thread.worker.terminate()))
+  const ending = [...threads]
+  for (const thread of ending) loseThread(thread, new Error('the hash threads were closed'))
+  await Promise.all(ending.map((thread) => thread.worker.terminate()))
 }
 
 function leastBusy(): Thread {
@@ -86,10 +88,11 @@ function startThread(): Thread {
   const worker = new Worker(WORKER_FILE, { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 32 } })
   const thread: Thread = { worker, lanes: new Map(), awaited: new Set() }
   threads.add(thread)
-  worker.unref()
   worker.on('message', (message: FromWorker) => deliver(thread, message))
   worker.on('error', (error) => loseThread(thread, error))
   worker.on('exit', () => loseThread(thread, new Error('the hash thread ended')))
+  // After the listeners: listening for messages refs the worker again.
+  worker.unref()
   return thread
 }
 

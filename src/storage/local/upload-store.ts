@@ -189,8 +189,9 @@ async function isStored(place: Place, { digest, size }: Commit): Promise<boolean
 }
 
 async function discard(place: Place, id: string): Promise<boolean> {
+  const path = pathOf(place, id)
   try {
-    await unlink(pathOf(place, id))
+    await unlink(path)
   } catch (error) {
     if (isMissing(error)) return false
     return onDisk('unlink', () => Promise.reject(error))
