@@ -124,7 +124,7 @@ export function describeRefStore(name: string, open: () => Promise<RefStoreUnder
         'con',
         `${'x'.repeat(255)}`,
         `${'x'.repeat(256)}`,
-        `${'x'.repeat(200)}/x`,
+        `${'x'.repeat(200)}/${'x'.repeat(56)}`,
         `${'X'.repeat(400)}`,
         `${'ü'.repeat(500)}`,
         '%2e%2e/a',
