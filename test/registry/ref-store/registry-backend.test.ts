@@ -1,4 +1,7 @@
-/** The registry backend over a memory blob store and one map of records, which stands for the view that events fold to. */
+/** The registry backend over a real registry on each engine, and over memory, where a test can make each step fail. */
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { RegistryError } from '../../../src/registry/errors.ts'
@@ -11,6 +14,8 @@ import {
 import { digestWith } from '../../../src/storage/index.ts'
 import { openMemoryStore } from '../../../src/storage/memory/index.ts'
 import { describeRefStore } from '../../contract/ref-store.contract.ts'
+import { DATABASES } from '../../support/databases.ts'
+import { openTestRegistry } from '../../support/open-test-registry.ts'
 
 function memoryRecords() {
   const { blobs } = openMemoryStore()
@@ -45,14 +50,44 @@ function memoryRecords() {
   return { records, events, blobs }
 }
 
-describeRefStore('registry', async () => {
-  const { records, events } = memoryRecords()
-  return {
-    store: registryRefStore(records),
-    reopen: async () => registryRefStore(records),
-    changes: async () => events.length,
-    close: async () => {},
-  }
+describeRefStore(
+  'registry',
+  async () => {
+    const { records, events } = memoryRecords()
+    return {
+      store: registryRefStore(records),
+      reopen: async () => registryRefStore(records),
+      changes: async () => events.length,
+      close: async () => {},
+    }
+  },
+  'memory',
+)
+
+describe.each(DATABASES)('on $engine', ({ engine, create }) => {
+  describeRefStore(
+    'registry',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'ref-store-'))
+      const { location, drop } = await create(folder)
+      const { registry, close } = await openTestRegistry({ folder, location })
+      return {
+        store: registry.refs,
+        reopen: async () => registry.refs,
+        async changes() {
+          const { events } = await registry.events.read({ limit: 1000, types: ['v1.ref.put'] })
+          return events.length
+        },
+        async close() {
+          const report = await registry.verifyViews()
+          await close()
+          await drop()
+          expect(report.differences).toEqual([])
+        },
+      }
+    },
+    engine,
+  )
 })
 
 describe('the registry ref store', () => {
