@@ -4,7 +4,6 @@ import { preferredType } from './accept.ts'
 import { type Call, type NativeContext, operation } from './operation.ts'
 import { PAGE_QUERY } from './packages.ts'
 import { ApiError } from './problem.ts'
-import type { QueryValues } from './query.ts'
 import { type EventJson, type JsonValue, LIMITS, MEDIA_TYPES } from './wire.ts'
 
 const EVENTS_QUERY = {
@@ -57,26 +56,18 @@ export const readEvents = operation({
   },
 })
 
+/** A server that begins to stop answers its long polls with what there is. */
 async function readPage({ context, request, query }: Call<typeof EVENTS_QUERY>): Promise<FeedPage> {
+  const { after, limit, wait, type } = query
   const { draining } = context
   const signal = draining === undefined ? request.signal : AbortSignal.any([request.signal, draining])
-  const wanted = wantedOf(query)
-  if (signal.aborted) return context.registry.events.read(wanted)
-  try {
-    return await context.registry.events.read({ ...wanted, waitMs: query.wait * 1000, signal })
-  } catch (error) {
-    // A server that stops answers its long polls with what there is instead of cutting them.
-    if (!signal.aborted) throw error
-    return context.registry.events.read(wanted)
-  }
-}
-
-function wantedOf({ after, limit, type }: QueryValues<typeof EVENTS_QUERY>) {
-  return {
+  return context.registry.events.read({
     limit,
+    waitMs: wait * 1000,
+    signal,
     ...(after === undefined ? {} : { cursor: after }),
     ...(type.length === 0 ? {} : { types: type }),
-  }
+  })
 }
 
 function described<P>(event: FeedEvent, payload: P): Omit<EventJson, 'payload'> & { readonly payload: P } {

@@ -33,6 +33,8 @@ type Value<P extends QueryParameter> = P extends { kind: 'integer' }
         : string | undefined
 export type QueryValues<D extends QueryDeclaration> = { readonly [Name in keyof D]: Value<D[Name]> }
 
+const REPEAT_LIMIT = 32
+
 /** RFC 3339; the offset is mandatory, because a local time means nothing to a server. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/
 
@@ -59,7 +61,7 @@ function refuseUnknown(declaration: QueryDeclaration, query: URLSearchParams): v
 function readValue(name: string, parameter: QueryParameter, query: URLSearchParams): unknown {
   if (parameter.kind === 'map') return mapOf(name, query)
   const given = query.getAll(name)
-  if (parameter.kind === 'texts') return given
+  if (parameter.kind === 'texts') return atMostRepeated(name, given)
   if (given.length > 1)
     throw fieldInvalid(name, `The query parameter '${name}' was given ${given.length} times: once is right`)
   const value = given[0]
@@ -104,7 +106,13 @@ function mapOf(name: string, query: URLSearchParams): Record<string, string> {
     }
     entries.push([key, value])
   }
-  return Object.fromEntries(entries)
+  return Object.fromEntries(atMostRepeated(name, entries))
+}
+
+/** Each repetition becomes a condition of the search. */
+function atMostRepeated<T>(name: string, given: readonly T[]): readonly T[] {
+  if (given.length <= REPEAT_LIMIT) return given
+  throw fieldInvalid(name, `'${name}' was given ${given.length} times: at most ${REPEAT_LIMIT} are taken`)
 }
 
 /** How OpenAPI and the documentation show a parameter's value. */
