@@ -221,7 +221,12 @@ export const SCHEMAS = {
     events: list({ $ref: '#/components/schemas/Event' }),
     next_cursor: text(`What to pass as after next; present also when no event came within ${LIMITS.waitMaximum} s`),
   }),
-  OpenApi: { type: 'object', description: 'An OpenAPI 3.1 document', required: ['openapi', 'info', 'paths'] },
+  OpenApi: {
+    type: 'object',
+    description: 'An OpenAPI 3.1 document',
+    properties: { openapi: text(), info: { type: 'object' }, paths: { type: 'object' } },
+    required: ['openapi', 'info', 'paths'],
+  },
   ManifestJson: {
     type: 'object',
     description: 'The manifest as JSON in canonical form (RFC 8785), or the OCI manifest',
