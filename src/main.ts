@@ -17,15 +17,15 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
     migrate: async (options) => (await composition()).migrate(config('store'), options),
     replay: async (onProgress) => {
       await using registry = disposable(await open())
-      return registry.replay(onProgress)
+      return await registry.replay(onProgress)
     },
     verifyViews: async (onProgress) => {
       await using registry = disposable(await open())
-      return registry.verifyViews(onProgress)
+      return await registry.verifyViews(onProgress)
     },
     verifyLog: async (onProgress) => {
       await using registry = disposable(await open())
-      return registry.verifyLog(onProgress)
+      return await registry.verifyLog(onProgress)
     },
     configuration: () => {
       const { shown, warnings } = config('serve')
@@ -53,10 +53,22 @@ function disposable<T extends { dispose(): Promise<void> }>(value: T): T & Async
   return Object.assign(value, { [Symbol.asyncDispose]: () => value.dispose() })
 }
 
-/** What the layers below throw, in the command line's words; undefined for what only a developer understands. */
+/** What the layers below throw, in the command line's words; undefined where its own words are the best. */
 function explain(error: unknown): CliFailure | undefined {
   if (error instanceof ConfigError) {
     return { code: 'configuration', message: error.message, exit: EXIT.configuration, problems: error.problems }
+  }
+  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+  if (code === 'EADDRINUSE') {
+    const message = `${address}:${port} is taken by another program; stop it, or choose another with ARTIFACTSTORE_PORT`
+    return { code: 'address-in-use', message, exit: EXIT.conflict }
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    const message = `this machine has no address ${address ?? ''}; choose another with ARTIFACTSTORE_HOST`
+    return { code: 'address-unknown', message, exit: EXIT.configuration }
+  }
+  if (code === 'schema-incompatible') {
+    return { code, message: (error as Error).message, exit: EXIT.configuration }
   }
   return undefined
 }

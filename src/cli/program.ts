@@ -61,6 +61,7 @@ export async function run(argv: readonly string[], environment: CliEnvironment):
     }
   const program = buildProgram(runner, streams, environment.version)
   try {
+    if (argv.length === 0) program.help()
     await program.parseAsync(argv as string[], { from: 'user' })
     return exit
   } catch (error) {
@@ -92,7 +93,6 @@ export function buildProgram(runner: Runner, streams: Streams, version: string):
     })
     .addHelpText('after', () => `\nExit codes:\n${exitCodeLines()}\n`)
   for (const register of REGISTRATIONS) register(program, runner)
-  program.action(() => program.help())
   return program
 }
 
