@@ -3,12 +3,17 @@
 // the sentence below. A checkout runs its source; an installed package its dist/.
 import { spawn } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
+import module from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 const isNewEnough = (major === 24 && minor >= 15) || major >= 26
 
 if (isNewEnough) {
+  // Halves the time to start: compiled code, and types that were stripped once, are kept. Where it cannot be, nothing is.
+  module.enableCompileCache(join(homedir(), '.cache', 'artifactstore', 'compiled'))
   const source = new URL('../src/main.ts', import.meta.url)
   // `migrations/` is built beside `src/`, so the build keeps both folders.
   const built = new URL('../dist/src/main.js', import.meta.url)

@@ -4,12 +4,12 @@
  * start on what it finds.
  */
 import { randomBytes } from 'node:crypto'
-import knex, { type Knex } from 'knex'
+import type { Knex } from 'knex'
 import { RegistryError } from '../errors.ts'
 import { CHAIN_START } from '../events/event-log.ts'
 import type { View } from '../views/index.ts'
 import { createTable, type DatabaseTraits, POSTGRESQL_TRAITS, SQLITE_TRAITS } from './sql.ts'
-import { connect } from './sqlite.ts'
+import { connect, statements } from './sqlite.ts'
 
 export interface Migration {
   /** Timestamp and verb phrase, the same in every file format. */
@@ -33,12 +33,34 @@ const TABLE = 'schema_migrations'
 
 /** Applies what is missing and returns the names. Safe to run twice and from two processes at once. */
 export async function migrate(options: SchemaOptions): Promise<string[]> {
+  if (options.location.kind === 'sqlite' && isCurrent(options.location.path, options)) return []
   return withKnex(options.location, async (knex, traits) => {
     await refuseNewer(knex, options.migrations)
     const [, applied] = (await knex.migrate.latest(migrationConfig(options.migrations, traits))) as [number, string[]]
     await initialise(knex, traits, options.views)
     return applied
   })
+}
+
+/** True for a SQLite file with exactly the schema and the views of this version: what nearly every start finds. */
+function isCurrent(path: string, { migrations, views }: SchemaOptions): boolean {
+  const connection = connect(path)
+  try {
+    const { all, get } = statements(connection)
+    const names = (table: string): string[] => {
+      const exists = get("SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?", [table])
+      return exists ? (all(`SELECT name FROM ${table}`) as { name: string }[]).map(({ name }) => name) : []
+    }
+    const applied = new Set(names(TABLE))
+    const built = new Set(names('view_versions'))
+    return (
+      applied.size === migrations.length &&
+      migrations.every(({ name }) => applied.has(name)) &&
+      views.every(({ name }) => built.has(name))
+    )
+  } finally {
+    connection.close()
+  }
 }
 
 /** Drops every table, log included, and migrates anew. */
@@ -164,6 +186,8 @@ async function withKnex<T>(
   work: (knex: Knex, traits: DatabaseTraits) => Promise<T>,
 ): Promise<T> {
   const sqlite = location.kind === 'sqlite'
+  // Loaded only where there is something to migrate or to check: it is the largest library of a starting server.
+  const { default: knex } = await import('knex')
   if (sqlite) connect(location.path).close()
   const connection = knex(
     sqlite

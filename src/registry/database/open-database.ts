@@ -1,17 +1,18 @@
 /** The engine that a location names, opened. */
 import type { DatabaseLocation } from './migrate.ts'
-import { openPostgres } from './postgres.ts'
 import type { Database } from './sql.ts'
 import { openSqlite } from './sqlite.ts'
 
-export function openDatabase(
+export async function openDatabase(
   location: DatabaseLocation,
   options: { durability: 'durable' | 'relaxed' },
 ): Promise<Database> {
   switch (location.kind) {
     case 'sqlite':
       return openSqlite({ path: location.path, ...options })
-    case 'postgresql':
+    case 'postgresql': {
+      const { openPostgres } = await import('./postgres.ts')
       return openPostgres({ url: location.url, ...options })
+    }
   }
 }

@@ -1,0 +1,68 @@
+/** What this machine can do at all, in the same run: the disk, one core's SHA-256, and a bare `node:http` server. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const MIB = 1024 * 1024
+
+/** Bytes a second of `dd conv=fsync` for a file of this many MiB in `folder`. */
+export async function diskSpeed(folder: string, mebibytes: number): Promise<number> {
+  const file = join(folder, 'dd.bin')
+  const started = performance.now()
+  await promisify(execFile)('dd', ['if=/dev/zero', `of=${file}`, 'bs=1M', `count=${mebibytes}`, 'conv=fsync'])
+  const seconds = (performance.now() - started) / 1_000
+  await rm(file)
+  return (mebibytes * MIB) / seconds
+}
+
+/** Bytes a second of SHA-256 on one core. */
+export function sha256Speed(mebibytes: number): number {
+  const block = Buffer.alloc(MIB, 7)
+  const hash = createHash('sha256')
+  const started = performance.now()
+  for (let n = 0; n < mebibytes; n += 1) hash.update(block)
+  hash.digest()
+  return (mebibytes * MIB) / ((performance.now() - started) / 1_000)
+}
+
+export interface BareServer {
+  readonly url: string
+  close(): void
+}
+
+/** `node:http` answering the same bytes with the same headers from memory. Run in a process of its own. */
+export async function bareBytes(body: Buffer, headers: Record<string, string>): Promise<BareServer> {
+  return listen(
+    createServer((_request, response) => {
+      response.writeHead(200, { ...headers, 'Content-Length': body.length })
+      response.end(body)
+    }),
+  )
+}
+
+/** `node:http` piping a file. */
+export async function bareFile(path: string, size: number): Promise<BareServer> {
+  return listen(
+    createServer((_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': size })
+      createReadStream(path).pipe(response)
+    }),
+  )
+}
+
+async function listen(server: ReturnType<typeof createServer>): Promise<BareServer> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * `npm run bench [-- --quick] [--only name,name] [--write]`: each workload as a ratio against what this machine can do,
+ * in the same run. Prints the table; `--write` also puts it into docs/performance.md. Never asserts.
+ */
+import { writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { hasWrk } from './load.ts'
+import { type Figure, machine, table } from './report.ts'
+import { blobGet } from './workloads/blob-get.ts'
+import { blobPush } from './workloads/blob-push.ts'
+import { idle } from './workloads/idle.ts'
+import { manifestGet } from './workloads/manifest-get.ts'
+import { replayEvents } from './workloads/replay.ts'
+import { smallPackages } from './workloads/small-packages.ts'
+
+const WORKLOADS = {
+  idle,
+  'manifest-get': manifestGet,
+  'blob-get': blobGet,
+  'blob-push': blobPush,
+  'small-packages': smallPackages,
+  replay: replayEvents,
+} as const
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+})
+const names = values.only?.split(',') ?? Object.keys(WORKLOADS)
+const figures: Figure[] = []
+if (!hasWrk)
+  console.log('wrk is not installed: load comes from this process and is lower than the servers could answer\n')
+for (const name of names) {
+  const workload = WORKLOADS[name as keyof typeof WORKLOADS]
+  if (!workload) throw new Error(`no workload '${name}': there are ${Object.keys(WORKLOADS).join(', ')}`)
+  console.error(`${name} …`)
+  const measured = await workload({ quick: values.quick })
+  console.log(`${table(measured)}\n`)
+  figures.push(...measured)
+}
+if (values.write) await writeFile(new URL('../docs/performance.md', import.meta.url), page(figures))
+
+function page(all: readonly Figure[]): string {
+  return `# Performance
+
+Measured by \`npm run bench -- --write\` on ${machine()}. Durable mode, authentication on. Medians of three rounds; the
+spread is half the distance between the slowest and the fastest round. Limits are measured in the same run, because
+machines differ and drift.
+
+${table(all)}
+`
+}

@@ -1,0 +1,56 @@
+/** Figures as a table: the value, the limit of the same run, the ratio, and the target that stands in the plan. */
+import { cpus, release, totalmem } from 'node:os'
+
+export interface Figure {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+  /** (highest - lowest) / median of the rounds. */
+  readonly spread?: number
+  readonly against?: string
+  /** The same unit as `value`. */
+  readonly limit?: number
+  readonly ratio?: number
+  /** For the ratio. */
+  readonly target?: number
+  readonly atMost?: number
+  readonly atLeast?: number
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+export function spread(values: readonly number[]): number {
+  return (Math.max(...values) - Math.min(...values)) / median(values)
+}
+
+export function table(figures: readonly Figure[]): string {
+  const rows = figures.map((f) => [
+    f.name,
+    `${number(f.value)} ${f.unit}`,
+    f.spread === undefined ? '' : `±${Math.round(f.spread * 50)} %`,
+    f.limit === undefined ? '' : `${number(f.limit)} ${f.unit} (${f.against})`,
+    f.ratio === undefined ? '' : f.ratio.toFixed(2),
+    targetOf(f),
+  ])
+  const head = ['workload', 'measured', 'spread', 'limit, same run', 'ratio', 'target']
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
+
+function targetOf({ target, atMost, atLeast, unit }: Figure): string {
+  if (target !== undefined) return `ratio ≥ ${target}`
+  if (atMost !== undefined) return `≤ ${number(atMost)} ${unit}`
+  return atLeast === undefined ? '' : `≥ ${number(atLeast)} ${unit}`
+}
+
+function number(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(1)
+}
+
+export function machine(): string {
+  const [cpu] = cpus()
+  return `${cpus().length} × ${cpu?.model ?? 'unknown'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, ${process.platform} ${release()}, Node ${process.versions.node}`
+}

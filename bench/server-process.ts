@@ -1,0 +1,95 @@
+/** A server of this checkout as a child process in a folder of its own, and what can be read of it from outside. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export const TOKEN = 'bench-token'
+const COMMAND = new URL('../bin/artifactstore.js', import.meta.url).pathname
+
+export interface ServerProcess {
+  readonly url: string
+  readonly folder: string
+  readonly pid: number
+  /** Milliseconds from spawning to the first answered request. */
+  readonly startMs: number
+  stop(): Promise<void>
+}
+
+export const AUTHORIZATION = { Authorization: `Bearer ${TOKEN}` }
+
+export async function startServer(folder?: string): Promise<ServerProcess> {
+  const own = folder ?? (await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'artifactstore-bench-')))
+  const port = await freePort()
+  const started = performance.now()
+  const child = spawn(process.execPath, [COMMAND, 'serve'], {
+    cwd: own,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      PATH: process.env.PATH,
+      ARTIFACTSTORE_PORT: String(port),
+      ARTIFACTSTORE_AUTH_TOKENS: `bench:${TOKEN}`,
+      ARTIFACTSTORE_LOG_LEVEL: 'ERROR',
+    },
+  })
+  const url = `http://127.0.0.1:${port}`
+  await untilAnswered(url, child)
+  const startMs = performance.now() - started
+  return {
+    url,
+    folder: own,
+    pid: child.pid!,
+    startMs,
+    async stop() {
+      const exited = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await exited
+      if (!folder) await rm(own, { recursive: true, force: true })
+    },
+  }
+}
+
+async function untilAnswered(url: string, child: ChildProcess): Promise<void> {
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
+    try {
+      const answer = await fetch(`${url}/v2/`, { headers: AUTHORIZATION })
+      await answer.arrayBuffer()
+      return
+    } catch {
+      await sleep(5)
+    }
+  }
+}
+
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** Bytes of resident memory now, and the highest since `resetPeak`. Linux only; undefined elsewhere. */
+export async function memoryOf(pid: number): Promise<{ now: number; peak: number } | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined)
+  if (!status) return undefined
+  const kib = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) * 1024
+  return { now: kib('VmRSS'), peak: kib('VmHWM') }
+}
+
+export async function resetPeak(pid: number): Promise<void> {
+  await writeFile(`/proc/${pid}/clear_refs`, '5').catch(() => undefined)
+}
+
+/** The server's longest event-loop delay in milliseconds since the last call. */
+export async function loopDelay(server: ServerProcess): Promise<number> {
+  const answer = await fetch(`${server.url}/metrics`, { headers: AUTHORIZATION })
+  const text = await answer.text()
+  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1] ?? Number.NaN) * 1_000
+}
