@@ -52,21 +52,30 @@ async function requireDraft(sql: Sql, packageId: string, path: RelativePath): Pr
       },
     )
   }
-  const taken = await sql.get<{ relative_path: string }>(
-    'SELECT relative_path FROM files WHERE package_id = ? AND path_key = ?',
-    [packageId, pathKey(path)],
-  )
-  if (taken) {
-    throw new RegistryError(
-      'path-taken',
-      `Package ${packageId} has a file '${printable(taken.relative_path)}' already: every path is used once`,
-      {
-        field: 'relative_path',
-        existing: taken.relative_path,
-      },
-    )
-  }
+  await refuseTakenPath(sql, packageId, path)
   return draft
+}
+
+/** No file system can hold a file `a` and a file `a/b`, nor two whose names are equal under NFC. */
+async function refuseTakenPath(sql: Sql, packageId: string, path: RelativePath): Promise<void> {
+  const key = pathKey(path)
+  const folders = [...key.matchAll(/\//g)].map(({ index }) => key.slice(0, index))
+  const taken =
+    (await sql.get<{ relative_path: string }>(
+      `SELECT relative_path FROM files WHERE package_id = ? AND path_key IN (${['?', ...folders.map(() => '?')].join(', ')})`,
+      [packageId, key, ...folders],
+    )) ??
+    // '0' is the character after '/': everything below the folder that this file would have to be.
+    (await sql.get<{ relative_path: string }>(
+      'SELECT relative_path FROM files WHERE package_id = ? AND path_key > ? AND path_key < ? LIMIT 1',
+      [packageId, `${key}/`, `${key}0`],
+    ))
+  if (!taken) return
+  throw new RegistryError(
+    'path-taken',
+    `Package ${packageId} has a file '${printable(taken.relative_path)}' already, and '${printable(path)}' cannot be beside it: every path is used once, by a file or by a folder`,
+    { field: 'relative_path', existing: taken.relative_path },
+  )
 }
 
 /** Records the file; `also` changes working state in the same transaction. */
