@@ -76,6 +76,8 @@ export interface LoadOptions {
   /** Instead of ARTIFACTSTORE_CONFIG. */
   readonly file?: string
   readonly purpose?: Purpose
+  /** Neither `.env` nor a configuration file is read: `env` is all there is (for the library). */
+  readonly isolated?: boolean
 }
 
 /** All that is wrong with the configuration, one sentence a problem. The process ends with 78 (EX_CONFIG). */
@@ -125,9 +127,9 @@ function read(options: LoadOptions, isRelevant: (path: SettingPath) => boolean =
   const { cwd, env = process.env } = options
   const problems: string[] = []
   const warnings: string[] = []
-  const dotEnv = readDotEnv(cwd, problems, warnings)
+  const dotEnv = options.isolated ? {} : readDotEnv(cwd, problems, warnings)
   const merged: Environment = { ...dotEnv, ...withoutUndefined(env) }
-  const found = gather({ env, dotEnv, cwd, file: options.file }, problems)
+  const found = gather({ env, dotEnv, cwd, file: options.file, isolated: options.isolated }, problems)
   const values = parseAll(found, { sources: { env: merged, folder: cwd }, problems, isRelevant })
   warnings.push(...unknownNames(env, dotEnv))
   return { cwd, env: merged, found, values, problems, warnings }
@@ -138,14 +140,22 @@ export function isLoopback(host: string): boolean {
 }
 
 function gather(
-  sources: { env: Environment; dotEnv: Environment; cwd: string; file?: string | undefined },
+  sources: {
+    env: Environment
+    dotEnv: Environment
+    cwd: string
+    file?: string | undefined
+    isolated?: boolean | undefined
+  },
   problems: string[],
 ): Map<SettingPath, Found> {
   const { env, dotEnv, cwd } = sources
   const named = sources.file ?? env.ARTIFACTSTORE_CONFIG ?? dotEnv.ARTIFACTSTORE_CONFIG ?? ''
   const shown = named === '' ? DEFAULT_FILE : named
   const file = isAbsolute(shown) ? shown : resolve(cwd, shown)
-  const fromFile = readConfigFile(file, { shown, mustExist: named !== '' }, problems)
+  const fromFile = sources.isolated
+    ? new Map<SettingPath, Found>()
+    : readConfigFile(file, { shown, mustExist: named !== '' }, problems)
   const found = new Map<SettingPath, Found>()
   for (const path of SETTING_PATHS) {
     const { name, default: fallback } = SETTINGS[path]
