@@ -22,7 +22,7 @@ export const getManifest = operation({
   answers: {
     200: {
       description: 'The manifest',
-      content: { [MEDIA_TYPES.manifest]: 'bytes', [MEDIA_TYPES.cbor]: 'bytes', 'application/vnd.oci.*': 'bytes' },
+      content: { [MEDIA_TYPES.manifest]: 'bytes', [MEDIA_TYPES.cbor]: 'bytes', '*/*': 'bytes' },
       headers: MANIFEST_HEADERS,
     },
     304: { description: 'If-None-Match names it' },
