@@ -76,9 +76,9 @@ export const OCI_ERRORS = {
   'denied':                  { status: 403, code: 'DENIED', message: 'not allowed' },
   'ref-unknown':             { status: 404, code: 'MANIFEST_UNKNOWN', message: 'no such ref' },
   'ref-invalid':             { status: 400, code: 'NAME_INVALID', message: 'not a ref' },
-  // Not BLOB_UNKNOWN: the client would take its evidence for never stored, and push over the alarm.
-  'content-missing':         { status: 500, code: 'UNKNOWN', message: 'the stored bytes are missing; operators are told' },
-  'content-damaged':         { status: 500, code: 'UNKNOWN', message: 'the stored bytes are damaged; operators are told' },
+  // Not BLOB_UNKNOWN: evidence that was stored and is gone must not look as if it had never been there.
+  'content-missing':         { status: 500, code: 'UNKNOWN', message: 'the stored bytes are gone; the same content pushed again heals it' },
+  'content-damaged':         { status: 500, code: 'UNKNOWN', message: 'the stored bytes are damaged; the same content pushed again heals it' },
   'storage-full':            { status: 507, code: 'DENIED', message: 'the store has no room' },
   'unavailable':             { status: 503, code: 'UNAVAILABLE', message: 'the store cannot be reached', headers: soon },
   'log-broken':              { status: 500, code: 'UNKNOWN', message: SERVER_FAULT },

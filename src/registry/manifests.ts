@@ -11,6 +11,7 @@ import { derivedUuid, isUuid } from './ids.ts'
 import { OCI_MANIFEST_LIMIT_BYTES } from './manifest/media-types.ts'
 import { type ParsedManifest, parseManifest } from './manifest/oci-manifest.ts'
 import { packageFactsOf } from './manifest/oci-manifest-facts.ts'
+import { createManifestCache } from './manifest-cache.ts'
 import type { Reference, RepositoryName, Tag } from './names.ts'
 import type { Manifest, Manifests } from './registry.ts'
 import { ensureRepository, findRepository, getRepository } from './repositories.ts'
@@ -35,6 +36,7 @@ const BY_DIGEST = `SELECT ${COLUMNS} FROM manifests m
   WHERE m.repository_id = ${REPOSITORY_ID} AND m.digest = ? AND m.status = 'live'`
 
 export function createManifests(core: Core): Manifests {
+  const cache = createManifestCache(core.database)
   return {
     async put(request) {
       const { repository, reference, bytes, actor } = request
@@ -49,12 +51,17 @@ export function createManifests(core: Core): Manifests {
     },
     async get(repository, reference) {
       const { reader } = core.database
-      const row =
+      const kept = cache?.find(repository, reference)
+      if (kept) return kept
+      const answer =
         'tag' in reference
-          ? await reader.get<ManifestRow>(BY_TAG, [repository, reference.tag])
-          : await reader.get<ManifestRow>(BY_DIGEST, [repository, reference.digest])
+          ? reader.get<ManifestRow>(BY_TAG, [repository, reference.tag])
+          : reader.get<ManifestRow>(BY_DIGEST, [repository, reference.digest])
+      const row = answer instanceof Promise ? await answer : answer
       if (!row) throw await unknown(reader, repository, reference)
-      return toManifest(row)
+      const manifest = toManifest(row)
+      cache?.keep(repository, reference, manifest)
+      return manifest
     },
     async remove(repository, digest, { actor }) {
       const { repository_id: repositoryId } = await getRepository(core.database.reader, repository)

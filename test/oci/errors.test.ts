@@ -40,7 +40,7 @@ describe('the error table of /v2/', () => {
     const error = new RegistryError('content-missing', 'blob at /srv/x is gone', { path: '/srv/x' })
     expect(bodyOf(error)).toEqual({
       code: 'UNKNOWN',
-      message: 'the stored bytes are missing; operators are told',
+      message: 'the stored bytes are gone; the same content pushed again heals it',
       detail: { requestId: 'r-1' },
     })
   })

@@ -68,8 +68,10 @@ export interface WriteConnection extends Sql {
 
 export interface Database {
   readonly traits: DatabaseTraits
-  /** Committed state; each statement on its own. */
+  /** Committed state, at least as new as the last commit of `writer`. */
   readonly reader: Sql
+  /** A number that changes whenever what `reader` sees may have changed; absent where the engine cannot tell. */
+  readonly readVersion?: () => number
   readonly writer: WriteConnection
   /**
    * Resolves when everything committed before the call is on disk. On an engine whose COMMIT does not return earlier it

@@ -15,6 +15,7 @@ import { Worker } from 'node:worker_threads'
 import Sqlite from 'better-sqlite3'
 import { RegistryError } from '../errors.ts'
 import { type Database, SQLITE_TRAITS, type Sql, type SqlValue, type WriteConnection } from './sql.ts'
+import { turnReader } from './turn-reader.ts'
 
 /** A PASSIVE checkpoint starts when the WAL is this long. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024
@@ -35,12 +36,13 @@ export async function openSqlite({ path, durability }: SqliteOptions): Promise<D
   const read = new Sqlite(path, { readonly: true, timeout: 0 })
   read.pragma('mmap_size = 268435456')
   const wal = await openWal(path)
-  const reader = statements(read)
+  const reader = turnReader(read, statements(read))
   const checkpointer = startCheckpointer(path, wal)
   return {
     traits: SQLITE_TRAITS,
     reader,
-    writer: writeConnection(write),
+    readVersion: reader.version,
+    writer: writeConnection(write, reader.endSnapshot),
     flush: durability === 'durable' ? () => wal.flush().then(checkpointer.nudge) : async () => checkpointer.nudge(),
     snapshot: (work) => snapshot(path, work),
     breathe: () => checkpointer.breathe(),
@@ -48,7 +50,7 @@ export async function openSqlite({ path, durability }: SqliteOptions): Promise<D
     close: async () => {
       await checkpointer.stop()
       await wal.close()
-      read.close()
+      reader.close()
       write.close()
     },
   }
@@ -87,12 +89,12 @@ export function statements(connection: Sqlite.Database): Sql & { prepare(sql: st
   }
 }
 
-function writeConnection(connection: Sqlite.Database): WriteConnection {
+function writeConnection(connection: Sqlite.Database, committed: () => void): WriteConnection {
   const sql = statements(connection)
   return {
     ...sql,
     begin: () => retryWhileBusy(() => connection.exec('BEGIN IMMEDIATE')),
-    commit: () => retryWhileBusy(() => connection.exec('COMMIT')),
+    commit: () => retryWhileBusy(() => connection.exec('COMMIT')).then(committed),
     rollback: () => void (connection.inTransaction && connection.exec('ROLLBACK')),
     savepoint: () => void connection.exec('SAVEPOINT writer'),
     releaseSavepoint: () => void connection.exec('RELEASE writer'),
