@@ -161,7 +161,7 @@ function parseApiUrl(text: string): string {
 }
 
 function usageOf(error: CommanderError): CliFailure {
-  const message = error.message.replace(/^error: /, '')
+  const message = error.message.replace(/^error: /, '').replace('\n', ' ')
   const text = message === '(outputHelp)' ? 'a command is missing' : message
   return { code: 'usage', message: `${text}; see artifactstore --help`, exit: EXIT.usage }
 }

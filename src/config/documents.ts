@@ -116,7 +116,7 @@ storage:
 | \`XDG_CONFIG_HOME\` | where \`login\` keeps tokens (else \`~/.config\`) |
 | \`XDG_STATE_HOME\` | where a push under way is remembered (else \`~/.local/state\`) |
 | \`NO_COLOR\`, \`TERM=dumb\` | no colours |
-| \`HOME\` | the folder of the two defaults above |
+| \`HOME\` | the folder of the two defaults above, and of Node's compiled code (\`~/.cache/artifactstore\`) |
 `
 }
 
