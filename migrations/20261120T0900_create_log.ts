@@ -6,7 +6,7 @@
  * chain (ADR 0004).
  */
 import type { Knex } from 'knex'
-import type { DatabaseTraits } from '../src/registry/database/sql.ts'
+import type { DatabaseTraits } from '../src/registry/index.ts'
 
 export const name = '20261120T0900_create_log'
 /** Whether servers that do not know this migration may go on beside it. */

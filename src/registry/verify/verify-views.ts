@@ -2,10 +2,7 @@
  * Proves that the live views are the fold of the log: folds up to the sequence of one read snapshot into a temporary
  * SQLite database, on either engine, and compares row by row in key order. Changes nothing.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import Sqlite from 'better-sqlite3'
+import { withScratchDatabase } from '../database/scratch.ts'
 import {
   createTable,
   type Database,
@@ -15,7 +12,6 @@ import {
   type SqlValue,
   type TableSpec,
 } from '../database/sql.ts'
-import { statements } from '../database/sqlite.ts'
 import { decodeEvent, readEvents, readHead } from '../events/event-log.ts'
 import type { Progress, ViewDifference, ViewReport } from '../registry.ts'
 import { createApplier, type View } from '../views/index.ts'
@@ -28,26 +24,18 @@ export async function verifyViews(
   views: readonly View[],
   onProgress?: (progress: Progress) => void,
 ): Promise<ViewReport> {
-  const folder = await mkdtemp(join(tmpdir(), 'artifactstore-verify-'))
-  const rebuilt = new Sqlite(join(folder, 'views.db'))
-  try {
-    rebuilt.pragma('journal_mode = OFF')
-    rebuilt.pragma('synchronous = OFF')
-    return await database.snapshot(async (live) => {
+  return withScratchDatabase((rebuilt) =>
+    database.snapshot(async (live) => {
       const { sequence } = await readHead(live)
-      await foldAll(live, statements(rebuilt), views, sequence, onProgress)
+      await foldAll(live, rebuilt, views, sequence, onProgress)
       const differences: ViewDifference[] = []
       let rows = 0
       for (const view of views) {
-        for (const spec of view.tables)
-          rows += await compareTable(view.name, spec, live, statements(rebuilt), differences)
+        for (const spec of view.tables) rows += await compareTable(view.name, spec, live, rebuilt, differences)
       }
       return { sequence, rows, differences }
-    })
-  } finally {
-    rebuilt.close()
-    await rm(folder, { recursive: true, force: true })
-  }
+    }),
+  )
 }
 
 async function foldAll(
