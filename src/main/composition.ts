@@ -1,7 +1,7 @@
 /** What `main` asks of `compose`, in one place. */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
-import type { Registry } from '../registry/registry.ts'
+import type { Registry } from '../registry/index.ts'
 
 export interface Application {
   readonly registry: Registry
