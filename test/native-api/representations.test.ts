@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import type { ApiRequest } from '../../src/http/index.ts'
+import type { NativeContext } from '../../src/native-api/operation.ts'
+import { hostOf, packageJson } from '../../src/native-api/representations.ts'
+import type { FinalizedJson } from '../../src/native-api/wire.ts'
+import type { Package } from '../../src/registry/index.ts'
+import { openDoor } from './native-fixture.ts'
+
+const PACKAGE: Package = {
+  id: 'p-1',
+  origin: 'native',
+  status: 'finalized',
+  name: 'n',
+  producer: 'p',
+  subject: 's',
+  retentionClass: 'transient',
+  expiresAt: null,
+  metadata: {},
+  fileCount: 30_000,
+  totalSize: 1,
+  manifestDigest: null,
+  repository: 'p/n' as Package['repository'],
+  oci: null,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  createdBy: 'ci',
+  finalizedAt: null,
+  lastEventSequence: 1,
+}
+
+function hostFrom(host: string | undefined, publicHost?: string): string {
+  const context = publicHost === undefined ? {} : { publicHost }
+  return hostOf({ headers: { host } } as ApiRequest, context as NativeContext)
+}
+
+describe('the host of a reference', () => {
+  it.each(['evil host', 'a/b', 'a"b', 'a:b:c', '', '[::1', 'x:999999'])('is never %j', (host) => {
+    expect(hostFrom(host)).toBe('localhost')
+  })
+
+  it('is the configured one, else the one that the client used', () => {
+    expect(hostFrom('here.example', 'public.example')).toBe('public.example')
+    expect(hostFrom('here.example:5000')).toBe('here.example:5000')
+    expect(hostFrom('[::1]:8000')).toBe('[::1]:8000')
+    expect(hostFrom(undefined)).toBe('localhost')
+  })
+})
+
+describe('a package without an OCI face', () => {
+  it('says why once it is finalized, and says nothing while it is open or when it is gone', () => {
+    expect(packageJson(PACKAGE, 'h').oci_absent_reason).toMatch(/4 MiB/)
+    expect(packageJson({ ...PACKAGE, status: 'created' }, 'h')).not.toHaveProperty('oci_absent_reason')
+    expect(packageJson({ ...PACKAGE, status: 'deleted' }, 'h')).not.toHaveProperty('oci_absent_reason')
+  })
+
+  it("is finalized with the registry's own reason in the answer", async () => {
+    await using door = await openDoor({
+      wrap: (registry) => ({
+        ...registry,
+        packages: {
+          ...registry.packages,
+          finalize: async () => ({
+            package: PACKAGE,
+            manifestDigest: `blake3:${'0'.repeat(64)}` as Package['manifestDigest'] & string,
+            ociAbsentReason: 'Too many files.',
+          }),
+        },
+      }),
+    })
+    const { json } = await door.send('POST', '/packages/p-1/finalize')
+    const closed = json as FinalizedJson
+    expect(closed).toMatchObject({ oci: null, oci_absent_reason: 'Too many files.' })
+    expect(closed.package.oci_absent_reason).toBe('Too many files.')
+  })
+})
