@@ -80,6 +80,29 @@ describe('a form that is refused', () => {
     expect((await refusedForm(rawForm([FILE], { end: '\r\n--bound' }))).code).toBe('content-incomplete')
   })
 
+  it.each([
+    ['a late field', '\r\nContent-Disposition: form-data; name="mode"\r\n\r\n0644\r\n--bound--\r\n', 'form-invalid'],
+    [
+      'a second file',
+      '\r\nContent-Disposition: form-data; name="file"; filename="b"\r\n\r\nb\r\n--bound--\r\n',
+      'form-invalid',
+    ],
+    ['garbage', '\r\nno header', 'form-invalid'],
+    ['nothing', '', 'content-incomplete'],
+  ])('goes on with %s long after the whole file came, and the file is not added', async (_name, rest, code) => {
+    const { id } = await door.newPackage()
+    const { headers, body: whole } = rawForm([FILE], { end: '\r\n--bound' })
+    async function* slowly() {
+      yield Buffer.from(whole)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      yield Buffer.from(rest)
+    }
+    const body = ReadableStream.from(slowly()) as ReadableStream<Uint8Array>
+    expect((await door.refusal('POST', `/packages/${id}/files`, { headers, body })).code).toBe(code)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await filesOf(id)).toEqual([])
+  })
+
   it('has no file', async () => {
     const problem = await refusedForm(rawForm([{ disposition: 'name="relative_path"', content: 'a.txt' }]))
     expect(problem).toMatchObject({ code: 'form-invalid', field: 'file' })
