@@ -95,9 +95,9 @@ export class Exchange implements ApiRequest {
     return this.#abort.signal
   }
 
-  /** Nobody is left to answer. */
+  /** Nobody is left to answer. The response itself has no socket yet while an earlier answer is still going out. */
   get isAbandoned(): boolean {
-    return this.response.destroyed || this.response.socket === null || this.response.socket.destroyed
+    return this.response.destroyed || this.body.socket.destroyed
   }
 
   /** Lets a client that asked first send its body. */

@@ -165,6 +165,29 @@ describe('a client that is answered while it still sends', () => {
   })
 })
 
+describe('several requests on one connection', () => {
+  test('are all answered, in their order, also when the next comes before the last answer is out', async () => {
+    const large = Buffer.alloc(8_000_000, 'x')
+    const streamOf = async () => ({
+      status: 200,
+      headers: { 'Content-Length': large.length },
+      body: Readable.from([large]),
+    })
+    await using fixture = await serve([row('get', '/large', streamOf), row('get', '/small', ok)], {
+      anonymousRead: true,
+    })
+    const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`
+    const received = await rawExchange(
+      fixture.port,
+      get('/large') + get('/small') + get('/large') + get('/small', 'Connection: close\r\n'),
+    )
+    expect(received.match(/Content-Length: \d+/g)).toEqual(
+      [8_000_000, 2, 8_000_000, 2].map((length) => `Content-Length: ${length}`),
+    )
+    expect(received.length).toBeGreaterThan(16_000_000)
+  })
+})
+
 describe('what every answer has', () => {
   test('HEAD of a GET row has the length and no body', async () => {
     await using fixture = await serve([row('get', '/h', async () => ({ status: 200, body: 'größe' }))])
