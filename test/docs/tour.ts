@@ -1,17 +1,17 @@
 /** Runs the tour of README.md as its reader would: a server in a folder of its own, the lines in a shell beside it. */
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { COMMAND, ServerProcess } from '../cli/server-process.ts'
 import { fences } from './marked-blocks.ts'
 
-/** Everything it printed. `oras` names the folder of that client; without it the tour goes past the lines for it. */
+/** Everything it printed. `oras` is the path of that client; without it the tour goes past the lines for it. */
 export async function runTour({ oras }: { oras?: string } = {}): Promise<string> {
   const server = await ServerProcess.start()
   try {
     const script = tourScript(oras !== undefined).replaceAll('localhost:8000', `localhost:${server.port}`)
-    const path = [toolsFor(server), ...(oras ? [oras] : []), process.env.PATH].join(delimiter)
+    const path = [toolsFor(server, oras), process.env.PATH].join(delimiter)
     const { stdout } = await promisify(execFile)('sh', ['-eu', '-c', script], {
       cwd: server.folder,
       env: { ...server.env, PATH: path },
@@ -32,10 +32,11 @@ function tourScript(withOras: boolean): string {
 }
 
 /** The server's folder is not the checkout, so this `npx artifactstore` is what npx would find in the checkout. */
-function toolsFor(server: ServerProcess): string {
+function toolsFor(server: ServerProcess, oras: string | undefined): string {
   const folder = join(server.folder, 'tools')
   mkdirSync(folder)
   writeFileSync(join(folder, 'npx'), `#!/bin/sh\nshift\nexec '${process.execPath}' '${COMMAND}' "$@"\n`)
   chmodSync(join(folder, 'npx'), 0o755)
+  if (oras) symlinkSync(oras, join(folder, 'oras'))
   return folder
 }

