@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { commandHere } from './in-process.ts'
 import { type CommandResult, command, ServerProcess } from './server-process.ts'
 
 const MIB = 1024 * 1024
@@ -31,14 +32,17 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
+/** In this process; as a process of its own where somebody kills it or it opens the store. */
 function run(
   args: readonly string[],
   options: { stdin?: string | Buffer; onSpawn?: (child: ChildProcess) => void } = {},
-) {
-  const { env } = server
+): Promise<CommandResult> {
   // The token lies beside the server's database, and the sources beside the test.
-  return command(args, { cwd: server.folder, env: { ...env, XDG_STATE_HOME: join(folder, 'state') }, ...options })
+  const where = { cwd: server.folder, env: { ...server.env, XDG_STATE_HOME: join(folder, 'state') }, ...options }
+  return options.onSpawn || STORE_COMMANDS.includes(args[0]!) ? command(args, where) : commandHere(args, where)
 }
+
+const STORE_COMMANDS = ['verify-views', 'verify-log', 'replay']
 
 function put(path: string, content: string | Buffer, mode = 0o644): void {
   const file = join(folder, path)

@@ -6,6 +6,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { commandHere } from './in-process.ts'
 import { COMMAND, command, ServerProcess } from './server-process.ts'
 
 let folder: string
@@ -31,6 +32,10 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
     env: { PATH: process.env.PATH ?? '', HOME: join(folder, '.home'), ...env },
     stdin,
   })
+}
+
+function client(args: readonly string[], env: Readonly<Record<string, string>>, stdin = '') {
+  return commandHere(args, { cwd: folder, env: { HOME: join(folder, '.home'), ...env }, stdin })
 }
 
 /** What a command made in its folder, beside Node's cache in its home. */
@@ -92,9 +97,12 @@ describe('the token of a first start', () => {
     expect(server.stderr).toContain(file)
     expect(server.stderr).toContain(`oras login localhost:${server.port} -u token --password-stdin < ${file}`)
     expect(server.stderr + server.stdout).not.toContain(token)
-    const packages = await command(['packages', '--json'], { cwd: server.folder, env: server.env })
+    const packages = await commandHere(['packages', '--json'], { cwd: server.folder, env: server.env })
     expect(JSON.parse(packages.stdout)).toEqual({ packages: [], more: false })
-    const elsewhere = await command(['packages'], { cwd: folder, env: { ...server.env, HOME: join(folder, '.home') } })
+    const elsewhere = await commandHere(['packages'], {
+      cwd: folder,
+      env: { ...server.env, HOME: join(folder, '.home') },
+    })
     expect(elsewhere.code).toBe(4)
 
     const said = server.stderr
@@ -108,7 +116,7 @@ describe('the token of a first start', () => {
     const server = await start({ ARTIFACTSTORE_AUTH_TOKENS: 'ops:abc' })
     expect(server.stderr).toBe('')
     expect(readdirSync(join(server.folder, 'var'))).not.toContain('artifactstore.token')
-    expect((await command(['packages', '--token', 'abc'], { cwd: folder, env: server.env })).code).toBe(0)
+    expect((await commandHere(['packages', '--token', 'abc'], { cwd: folder, env: server.env })).code).toBe(0)
   })
 })
 
@@ -179,9 +187,9 @@ describe('looking on', () => {
     const server = await start({ ARTIFACTSTORE_AUTH_TOKENS: 'abc', ARTIFACTSTORE_API_TOKEN: 'abc' })
     const about = ['--producer', 'p', '--subject', 's', '--retention-class', 'transient']
     const push = (name: string) =>
-      command(['push', '-', '--name', name, ...about], { cwd: server.folder, env: server.env, stdin: name })
+      commandHere(['push', '-', '--name', name, ...about], { cwd: server.folder, env: server.env, stdin: name })
     await push('first')
-    const printed = await command(['events', '--json'], { cwd: server.folder, env: server.env })
+    const printed = await commandHere(['events', '--json'], { cwd: server.folder, env: server.env })
     const lines = printed.stdout
       .trim()
       .split('\n')
@@ -191,7 +199,7 @@ describe('looking on', () => {
     expect(lines.map(({ event_type: type }) => type)).toContain('v1.package.finalized')
 
     const args = ['events', '--follow', '--after', cursor, '--type', 'v1.package.finalized', '--limit', '1']
-    const following = command(args, { cwd: server.folder, env: server.env })
+    const following = commandHere(args, { cwd: server.folder, env: server.env })
     await new Promise((resolve) => setTimeout(resolve, 500))
     await push('second')
     const followed = await following
@@ -199,12 +207,12 @@ describe('looking on', () => {
     expect(followed.stdout).toMatch(
       /^ +\d+ {2}\S+Z {2}v1\.package\.finalized {2}package \S+ {2}by token:[0-9a-f]{8}\n$/,
     )
-    expect((await command(['events', '--after', 'nonsense'], { cwd: server.folder, env: server.env })).code).toBe(5)
+    expect((await commandHere(['events', '--after', 'nonsense'], { cwd: server.folder, env: server.env })).code).toBe(5)
   }, 30_000)
 
   test('manifest, inspect, tag and health say what the server says', async () => {
     const server = await start({ ARTIFACTSTORE_AUTH_TOKENS: 'abc', ARTIFACTSTORE_API_TOKEN: 'abc' })
-    const cli = (...args: string[]) => command(args, { cwd: server.folder, env: server.env, stdin: 'content' })
+    const cli = (...args: string[]) => commandHere(args, { cwd: server.folder, env: server.env, stdin: 'content' })
     const about = ['--name', 'n', '--producer', 'p', '--subject', 'evil \u202e', '--retention-class', 'transient']
     const { package_id: id, manifest_digest: digest } = JSON.parse(
       (await cli('push', '-', ...about, '--json')).stdout,
@@ -230,13 +238,13 @@ describe('looking on', () => {
   test('login keeps a token that works, logout forgets it', async () => {
     const server = await start({ ARTIFACTSTORE_AUTH_TOKENS: 'abc' })
     const env = { ARTIFACTSTORE_API_URL: server.apiUrl }
-    expect((await run(['login'], env, 'wrong\n')).code).toBe(4)
-    expect((await run(['packages'], env)).code).toBe(4)
-    expect((await run(['login'], env, 'abc\n')).code).toBe(0)
-    expect((await run(['packages'], env)).code).toBe(0)
+    expect((await client(['login'], env, 'wrong\n')).code).toBe(4)
+    expect((await client(['packages'], env)).code).toBe(4)
+    expect((await client(['login'], env, 'abc\n')).code).toBe(0)
+    expect((await client(['packages'], env)).code).toBe(0)
     expect(statSync(join(folder, '.home/.config/artifactstore/credentials.json')).mode & 0o777).toBe(0o600)
-    expect((await run(['logout'], env)).code).toBe(0)
-    expect((await run(['packages'], env)).code).toBe(4)
+    expect((await client(['logout'], env)).code).toBe(0)
+    expect((await client(['packages'], env)).code).toBe(4)
   }, 30_000)
 
   test('a reader that has enough is no failure', async () => {
