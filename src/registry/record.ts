@@ -10,6 +10,7 @@
  * the transaction by itself, fails the whole batch: later statements would otherwise commit one by one (core-rules 1).
  * `decide` awaits nothing but its transaction handle.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { failpoint } from '../storage/index.ts'
 import { GroupFlush } from './database/group-flush.ts'
 import type { Database, Sql, WriteConnection } from './database/sql.ts'
@@ -148,28 +149,51 @@ class LogRecorder implements Recorder {
     // Everyone who asks within the same turn of the loop shares the first batch.
     await Promise.resolve()
     while (this.#queue.length > 0) {
-      await this.#database.breathe()
       await this.#runBatch()
+      // On SQLite a batch is over without a turn of the loop: without one here, a long queue would stop everything else.
+      await nextTurn()
     }
   }
 
   async #runBatch(): Promise<void> {
     const taken: Job[] = []
+    let committing = false
     try {
+      await this.#database.breathe()
       await this.#writer.begin()
       const head = await readHead(this.#writer, this.#database.traits.lockHead)
+      this.#refuseLostLog(head)
       const batch: Batch = { head, now: Math.max(this.#options.clock(), Date.parse(head.createdAt)) }
       const answers = await this.#runJobs(batch, taken)
       if (batch.head.sequence !== head.sequence) await writeHead(this.#writer, batch.head)
       failpoint('record.before-commit')
+      committing = true
       await this.#writer.commit()
       failpoint('record.after-commit')
       this.#release(batch.head.sequence, answers)
     } catch (error) {
-      await this.#writer.rollback()
+      const refusal = committing ? unknownOutcome(error) : batchError(error)
+      await this.#undo()
       // Nobody was taken when BEGIN itself failed: fail those who wait, or they would spin on a broken connection.
-      for (const job of taken.length > 0 ? taken : this.#queue.splice(0)) job.reject(batchError(error))
+      for (const job of taken.length > 0 ? taken : this.#queue.splice(0)) job.reject(refusal)
     }
+  }
+
+  /** A connection that cannot even roll back says so again at the next BEGIN, to those who wait then. */
+  async #undo(): Promise<void> {
+    try {
+      await this.#writer.rollback()
+    } catch {}
+  }
+
+  /** A standby that lagged behind and took over has lost what was answered: nothing may build on it (core-rules 8). */
+  #refuseLostLog(head: LogHead): void {
+    if (head.sequence >= this.#flushed) return
+    throw new RegistryError(
+      'log-broken',
+      `The event log ends at ${head.sequence}, and this server has answered for ${this.#flushed}: the database was restored or failed over to a state that has lost events; nothing is written until the server is restarted on purpose`,
+      { head: head.sequence, answered: this.#flushed },
+    )
   }
 
   async #runJobs(batch: Batch, taken: Job[]): Promise<(() => void)[]> {
@@ -229,6 +253,14 @@ class LogRecorder implements Recorder {
     failpoint('record.after-flush')
     for (const listener of this.#listeners) listener(sequence)
   }
+}
+
+/** A COMMIT that did not answer may have happened all the same. */
+function unknownOutcome(error: unknown): RegistryError {
+  const refusal = batchError(error)
+  if (refusal.code === 'storage-full') return refusal
+  const message = 'The event log did not answer a COMMIT, so what was asked may have been recorded or not: look, then try again'
+  return new RegistryError('unavailable', message, {}, { cause: error })
 }
 
 function batchError(error: unknown): RegistryError {

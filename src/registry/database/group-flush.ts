@@ -13,8 +13,9 @@ export class GroupFlush {
 
   /** Resolves when everything committed before this call is on disk. */
   flush(): Promise<void> {
-    if (!this.#running) return this.#start()
-    this.#next ??= this.#running.then(() => this.#start())
+    // Between the end of one flush and the start of the next there is a moment in which only `#next` tells of it.
+    if (!this.#next && !this.#running) return this.#start()
+    this.#next ??= this.#running!.then(() => this.#start())
     return this.#next
   }
 
