@@ -116,10 +116,16 @@ export class Exchange implements ApiRequest {
 
   #observe(observers: NonNullable<Surface['observers']>): void {
     for (const observer of observers) observer.started?.()
-    this.response.once('close', () => {
+    let isOver = false
+    const finish = () => {
+      if (isOver) return
+      isOver = true
       const facts = this.#facts()
       for (const observer of observers) observer.finished(facts)
-    })
+    }
+    this.response.once('close', finish)
+    // Behind an earlier answer on the same connection it has no socket yet, and would not hear that the client left.
+    if (this.response.socket === null) this.body.socket.once('close', finish)
   }
 
   #facts(): RequestFacts {

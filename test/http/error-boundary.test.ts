@@ -186,6 +186,18 @@ describe('several requests on one connection', () => {
     )
     expect(received.length).toBeGreaterThan(16_000_000)
   })
+
+  test('are all over when their client leaves, also those whose turn never came', async () => {
+    const never = new Readable({ read() {} })
+    never.push('x')
+    const stuck = row('get', '/stuck', async () => ({ status: 200, body: never }))
+    await using fixture = await serve([stuck, row('get', '/small', ok)], { anonymousRead: true })
+    const socket = connect(fixture.port, '127.0.0.1')
+    socket.write('GET /stuck HTTP/1.1\r\nHost: a\r\n\r\nGET /small HTTP/1.1\r\nHost: a\r\n\r\n')
+    await once(socket, 'data')
+    socket.destroy()
+    await expect.poll(() => fixture.facts.map(({ route }) => route).toSorted()).toEqual(['/small', '/stuck'])
+  })
 })
 
 describe('what every answer has', () => {
