@@ -23,6 +23,7 @@ const CHECKS: readonly Check[] = [
   { name: 'format and lint', run: () => program([module('@biomejs/biome/bin/biome'), 'check', '--colors=off', '.']) },
   { name: 'types', run: () => program([module('typescript/bin/tsc'), '-p', '.', '--pretty', 'false']) },
   { name: 'layers', run: async () => layers() },
+  { name: 'lock file', run: () => program(['scripts/complete-lockfile.ts', '--check']) },
   { name: 'schemas/vectors', run: async () => vectors() },
   ...readdirSync(new URL('.', import.meta.url))
     .filter((name) => name.startsWith('generate-'))
