@@ -20,7 +20,7 @@ export interface UploadRow {
 }
 
 /** A holder renews its lease well before it lapses. */
-export const LEASE_MS = 30_000
+export const LEASE_MS = 10_000
 
 export async function findUploadRow(sql: Sql, id: string): Promise<UploadRow | undefined> {
   return sql.get<UploadRow>(
