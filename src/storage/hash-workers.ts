@@ -69,11 +69,13 @@ export function openLane(algorithm: Algorithm, listener: LaneListener): Lane {
   }
 }
 
-/** Ends all hash threads; hashes under way fail. New hashes start new threads. */
+/**
+ * Ends the hash threads that hash nothing. Those of another registry in this process go on and end when they are idle;
+ * so whoever closes abandons its own hashes first.
+ */
 export async function closeHashWorkers(): Promise<void> {
-  const ending = [...threads]
-  for (const thread of ending) loseThread(thread, new Error('the hash threads were closed'))
-  await Promise.all(ending.map((thread) => thread.worker.terminate()))
+  const idle = [...threads].filter((thread) => thread.lanes.size === 0)
+  await Promise.all(idle.map(endThread))
 }
 
 function leastBusy(): Thread {
@@ -112,11 +114,14 @@ function endLane(thread: Thread, lane: number): void {
   keepAliveWhileAwaited(thread)
   if (thread.lanes.size > 0 || !threads.has(thread)) return
   clearTimeout(thread.idle)
-  thread.idle = setTimeout(() => {
-    threads.delete(thread)
-    void thread.worker.terminate()
-  }, IDLE_MS)
+  thread.idle = setTimeout(() => void endThread(thread), IDLE_MS)
   thread.idle.unref()
+}
+
+async function endThread(thread: Thread): Promise<void> {
+  threads.delete(thread)
+  clearTimeout(thread.idle)
+  await thread.worker.terminate()
 }
 
 function keepAliveWhileAwaited(thread: Thread): void {

@@ -5,6 +5,7 @@ import { blake3 as nobleBlake3 } from '@noble/hashes/blake3.js'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { giveBack, SEGMENT_BYTES, takeSegment } from '../../src/storage/hash-segments.ts'
+import { openLane } from '../../src/storage/hash-workers.ts'
 import { hasNativeBlake3, nativeBlake3Hasher, portableBlake3Hasher } from '../../src/storage/hashers.ts'
 import {
   closeHashWorkers,
@@ -31,6 +32,17 @@ function oracle(bytes: Uint8Array) {
 
 async function feed(hash: MultiHash, chunks: Iterable<Uint8Array>): Promise<void> {
   for (const chunk of chunks) await hash.update(chunk)
+}
+
+/** Makes every thread throw, by promising each of them more bytes than there are. */
+async function killHashThreads(): Promise<void> {
+  const deaths = Array.from({ length: 8 }, async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const lane = openLane('sha256', { taken() {}, hashed() {}, failed: () => resolve() })
+    lane.update(new SharedArrayBuffer(1), 2)
+    await promise
+  })
+  await Promise.all(deaths)
 }
 
 /** More segments than one hash may have beyond its first; all of them free when no hash runs. */
@@ -61,21 +73,30 @@ describe('a hash that cannot go on', () => {
     expect(freeSegments()).toBe(before)
   })
 
-  it('fails, and does not hang, when its thread ends', async () => {
+  it('fails, and does not hang, when its thread dies', async () => {
     const hash = createMultiHash()
     await feed(hash, [bytesOf(INLINE_BYTES * 2)])
-    const finished = expect(hash.finish()).rejects.toMatchObject({ code: 'unavailable', retryable: true })
-    await closeHashWorkers()
-    await finished
     const waiting = createMultiHash()
-    const fed = expect(feed(waiting, [bytesOf(SEGMENT_BYTES * 20)])).rejects.toMatchObject({ code: 'unavailable' })
-    await closeHashWorkers()
+    const fed = expect(feed(waiting, [Buffer.alloc(SEGMENT_BYTES * 400)])).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+    await killHashThreads()
     await fed
-    await expect(waiting.finish()).rejects.toMatchObject({ code: 'unavailable' })
+    for (const lost of [hash, waiting])
+      await expect(lost.finish()).rejects.toMatchObject({ code: 'unavailable', retryable: true })
     const bytes = bytesOf(INLINE_BYTES * 2)
     const next = createMultiHash()
     await feed(next, [bytes])
     expect(await next.finish()).toMatchObject({ sha256: oracle(bytes).sha256 })
+  })
+
+  it('is not disturbed when somebody else closes the idle threads', async () => {
+    const bytes = bytesOf(INLINE_BYTES * 3)
+    const hash = createMultiHash()
+    await feed(hash, [bytes.subarray(0, INLINE_BYTES * 2)])
+    await closeHashWorkers()
+    await feed(hash, [bytes.subarray(INLINE_BYTES * 2)])
+    expect(await hash.finish()).toMatchObject({ sha256: oracle(bytes).sha256 })
   })
 
   it('finishes once', async () => {

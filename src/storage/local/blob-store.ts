@@ -70,8 +70,9 @@ async function putBlob(place: Place, digest: Digest, size: number, content: Cont
   const found = await statBlob(place, digest)
   if (found?.size === size) {
     await drain(content, size)
-    await place.vouch(digest)
-    return
+    if (await place.vouch(digest)) return
+    // Removed while the content was drained, which therefore has to come once more.
+    throw new StorageError('unavailable', { operation: 'put', digest }, { retryable: true })
   }
   const temporary = place.temporary()
   try {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import type { Digest } from '../digest.ts'
 import { failpoint } from '../failpoint.ts'
 import { type DurableFolders, durableFolders } from './durable-folders.ts'
-import { onDisk } from './fault.ts'
+import { isMissing, onDisk, storageFault } from './fault.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { temporaryNames } from './temporary-files.ts'
 
@@ -21,8 +21,11 @@ export interface Place {
   temporary(): string
   /** Renames a complete, flushed file to its address and makes that durable. `step` names the failpoints passed. */
   moveIn(from: string, digest: Digest, step: 'blob' | 'upload'): Promise<void>
-  /** Makes a blob found in the store durable, which the process that wrote it may not have come to (core rule 11). */
-  vouch(digest: Digest): Promise<void>
+  /**
+   * Makes a blob found in the store durable, which the process that wrote it may not have come to (core rule 11).
+   * False when it is gone meanwhile.
+   */
+  vouch(digest: Digest): Promise<boolean>
 }
 
 /** Blobs vouched for that are remembered. Forgetting one costs an fsync of clean pages. */
@@ -47,18 +50,22 @@ export function placeAt(root: string, durability: Durability): Place {
     await Promise.all([folders.sync(shards.at(-1)!), folders.sync(dirname(from))])
   }
 
-  async function vouch(digest: Digest): Promise<void> {
-    if (!isDurable) return
+  async function vouch(digest: Digest): Promise<boolean> {
+    if (!isDurable) return true
     const path = layout.blob(digest)
-    await onDisk('fsync', async () => {
+    try {
       const found = await stat(path, { bigint: true })
       const identity = `${found.ino}:${found.mtimeNs}`
-      if (vouched.get(path) === identity) return
+      if (vouched.get(path) === identity) return true
       await fsyncFile(path)
       await folders.make(layout.shards(digest))
       await folders.sync(dirname(path))
       remember(vouched, path, identity)
-    })
+      return true
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw storageFault('fsync', error)
+    }
   }
 
   return { layout, folders, isDurable, temporary: () => join(layout.tmp, nextName()), moveIn, vouch }

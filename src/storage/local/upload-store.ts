@@ -8,7 +8,7 @@ import type { Content } from '../blob-store.ts'
 import type { Digest } from '../digest.ts'
 import { StorageError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
-import { requireUploadId } from '../upload-id.ts'
+import { isUploadId, requireUploadId } from '../upload-id.ts'
 import type { UploadStat, UploadStore } from '../upload-store.ts'
 import { isMissing, onDisk } from './fault.ts'
 import { type Written, writeContent } from './file-writer.ts'
@@ -43,6 +43,7 @@ async function statUpload(place: Place, id: string): Promise<UploadStat | undefi
   const path = pathOf(place, id)
   try {
     const found = await stat(path)
+    if (!found.isFile()) return undefined
     return { id, size: found.size, modifiedAt: Math.floor(found.mtimeMs) }
   } catch (error) {
     if (isMissing(error)) return undefined
@@ -165,8 +166,7 @@ async function commit(place: Place, request: Commit): Promise<void> {
     const { size } = await onDisk('stat', () => file.stat())
     if (size !== request.size)
       throw new StorageError('size-mismatch', { id: request.id, expected: request.size, actual: size })
-    if (await isStored(place, request)) {
-      await place.vouch(request.digest)
+    if ((await isStored(place, request)) && (await place.vouch(request.digest))) {
       await discard(place, request.id)
       return
     }
@@ -201,8 +201,8 @@ async function discard(place: Place, id: string): Promise<boolean> {
 }
 
 async function* listUploads(place: Place): AsyncGenerator<UploadStat> {
-  for (const id of (await onDisk('readdir', () => readdir(place.layout.uploads))).sort()) {
-    const found = await statUpload(place, id)
+  for (const name of (await onDisk('readdir', () => readdir(place.layout.uploads))).sort()) {
+    const found = isUploadId(name) ? await statUpload(place, name) : undefined
     if (found) yield found
   }
 }

@@ -96,8 +96,29 @@ describe('a local store on its disk', () => {
     expect((await readAll(stream)).equals(body)).toBe(true)
   })
 
-  it('takes foreign and misplaced files for what they are', async () => {
+  it('asks for the content again when the blob goes while a repeated put is drained', async () => {
     const { blobs } = await open()
+    await blobs.put(digest, bytes.length, contentOf(bytes))
+    async function* whileRemoving() {
+      yield bytes.subarray(0, 1_000)
+      await blobs.remove(digest)
+      yield bytes.subarray(1_000)
+    }
+    await expect(blobs.put(digest, bytes.length, whileRemoving())).rejects.toMatchObject({
+      code: 'unavailable',
+      retryable: true,
+    })
+    await blobs.put(digest, bytes.length, contentOf(bytes))
+    expect((await readAll(await blobs.open(digest))).equals(bytes)).toBe(true)
+  })
+
+  it('takes foreign and misplaced files for what they are', async () => {
+    const { blobs, uploads } = await open()
+    await uploads.create('mine')
+    await writeFile(join(place.root, 'uploads', '.nfs0001'), 'foreign')
+    await mkdir(join(place.root, 'uploads', 'lost'))
+    expect((await toArray(uploads.list())).map((upload) => upload.id)).toEqual(['mine'])
+    expect(await uploads.size('lost')).toBeUndefined()
     await blobs.put(digest, bytes.length, contentOf(bytes))
     const folder = join(place.root, 'blake3', hex.slice(0, 2), hex.slice(2, 4))
     await writeFile(join(folder, '.DS_Store'), '')
