@@ -259,7 +259,8 @@ class LogRecorder implements Recorder {
 function unknownOutcome(error: unknown): RegistryError {
   const refusal = batchError(error)
   if (refusal.code === 'storage-full') return refusal
-  const message = 'The event log did not answer a COMMIT, so what was asked may have been recorded or not: look, then try again'
+  const message =
+    'The event log did not answer a COMMIT, so what was asked may have been recorded or not: look, then try again'
   return new RegistryError('unavailable', message, {}, { cause: error })
 }
 

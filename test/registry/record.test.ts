@@ -114,7 +114,8 @@ describe.each(DATABASES)('a failing writer on $engine', (engine) => {
       armFailpoints(`${failpoint}=error:ENOSPC@2`)
       const answers = await Promise.allSettled(['a', 'b', 'c'].map((blob) => recordLink(log.recorder, blob)))
       // At commit there is one pass for the whole batch; with @2 that batch goes through and the next fails.
-      if (failpoint === 'record.before-commit') answers.push(...(await Promise.allSettled([recordLink(log.recorder, 'd')])))
+      if (failpoint === 'record.before-commit')
+        answers.push(...(await Promise.allSettled([recordLink(log.recorder, 'd')])))
       armFailpoints('')
       const failures = answers.filter((answer) => answer.status === 'rejected')
       expect(failures.length).toBeGreaterThan(0)

@@ -31,14 +31,24 @@ export async function verifyLog(sql: Sql, from = 0, onProgress?: (progress: Prog
     onProgress?.({ done: previous.sequence, total: head.sequence })
     if (page.length < PAGE) break
   }
-  // On a busy log the head read at the beginning lies behind; it must never lie ahead, nor differ from the same event.
-  if (previous.sequence < head.sequence) {
-    return broken(events, head.sequence, previous.sequence + 1, `sequence ${previous.sequence + 1} is missing`)
+  return { events, head: head.sequence, ...(await headProblem(sql, previous)) }
+}
+
+/** Events and head change together, so a head read after the last event was lies at it or beyond. */
+async function headProblem(sql: Sql, last: Link): Promise<{ brokenAt: number; problem: string } | undefined> {
+  const head = await readHead(sql)
+  const [next] = await readEvents(sql, last.sequence, 1)
+  if (next) return undefined
+  if (last.sequence < head.sequence) {
+    return { brokenAt: last.sequence + 1, problem: `sequence ${last.sequence + 1} is missing` }
   }
-  if (previous.sequence === head.sequence && Buffer.compare(previous.chain, head.chain) !== 0) {
-    return broken(events, head.sequence, head.sequence, "the log's head has another chain value than its last event")
+  if (last.sequence > head.sequence) {
+    return { brokenAt: last.sequence, problem: `the log's head is at ${head.sequence}, before its last event` }
   }
-  return { events, head: head.sequence }
+  if (last.sequence > 0 && (Buffer.compare(last.chain, head.chain) !== 0 || last.createdAt !== head.createdAt)) {
+    return { brokenAt: head.sequence, problem: "the log's head has another chain value or time than its last event" }
+  }
+  return undefined
 }
 
 function broken(events: number, head: number, brokenAt: number, problem: string): LogReport {
