@@ -5,12 +5,15 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createTable, type Database, type Sql, type TableSpec } from './database/sql.ts'
+import { RegistryError } from './errors.ts'
 import { decodeEvent, readEvents, readHead } from './events/event-log.ts'
 import type { Recorder } from './record.ts'
 import type { Progress, ReplayReport } from './registry.ts'
 import { type Applier, createApplier, type View } from './views/index.ts'
 
 const SHADOW = 'shadow_'
+/** Where `view_versions` says which replay may write; no view has this name. */
+const RUNNING = '(replay)'
 /** Events folded in one write transaction: long enough to be fast, short enough to let writers in between. */
 const SLICE = 500
 
@@ -21,30 +24,77 @@ export interface ReplayOptions {
   readonly onProgress?: (progress: Progress) => void
 }
 
-export async function replay({ database, recorder, views, onProgress }: ReplayOptions): Promise<ReplayReport> {
-  const apply = createApplier(views, SHADOW)
-  const tables = views.flatMap((view) => view.tables)
+/**
+ * Throws `unavailable` when another replay began meanwhile, in this process or another: that one goes on alone, since two
+ * that fold into each other's tables would swap in rows that no log gives.
+ */
+export async function replay(options: ReplayOptions): Promise<ReplayReport> {
+  const { recorder, views } = options
   const generation = randomBytes(4).toString('hex')
-  await recorder.exclusively(async (tx) => {
-    for (const spec of tables) {
-      await tx.run(`DROP TABLE IF EXISTS ${SHADOW}${spec.name}`)
-      for (const statement of createTable(spec, database.traits, SHADOW, generation)) await tx.run(statement)
-    }
-  })
+  try {
+    return await rebuild(options, generation)
+  } catch (error) {
+    await recorder.exclusively((tx) => dropShadows(tx, views, generation)).catch(() => undefined)
+    throw error
+  }
+}
+
+async function rebuild(
+  { database, recorder, views, onProgress }: ReplayOptions,
+  generation: string,
+): Promise<ReplayReport> {
+  const apply = createApplier(views, shadowPrefix(generation))
+  await recorder.exclusively((tx) => begin(tx, database, views, generation))
   let position = 0
   for (;;) {
     const { sequence } = await readHead(database.reader)
     if (sequence - position <= SLICE) break
-    position = await recorder.exclusively((tx) => fold(tx, apply, position, SLICE))
+    position = await recorder.exclusively(async (tx) => {
+      await requireOwn(tx, generation)
+      return fold(tx, apply, position, SLICE)
+    })
     onProgress?.({ done: position, total: sequence })
     await nextTurn()
   }
   return recorder.exclusively(async (tx) => {
+    await requireOwn(tx, generation)
     position = await fold(tx, apply, position, Number.MAX_SAFE_INTEGER)
     const changedRows = await swap(tx, views, generation)
     onProgress?.({ done: position, total: position })
     return { sequence: position, events: position, changedRows }
   })
+}
+
+/** Takes the place of any replay that runs or was killed, whose tables go. */
+async function begin(tx: Sql, database: Database, views: readonly View[], generation: string): Promise<void> {
+  const tables = await tx.all<{ name: string }>(database.traits.listTables)
+  for (const { name } of tables) if (name.startsWith(SHADOW)) await tx.run(`DROP TABLE ${name}`)
+  for (const spec of views.flatMap((view) => view.tables)) {
+    for (const statement of createTable(spec, database.traits, shadowPrefix(generation), generation)) {
+      await tx.run(statement)
+    }
+  }
+  await stamp(tx, RUNNING, 0, generation)
+}
+
+async function requireOwn(tx: Sql, generation: string): Promise<void> {
+  const running = await tx.get<{ generation: string }>('SELECT generation FROM view_versions WHERE name = ?', [RUNNING])
+  if (running?.generation === generation) return
+  throw new RegistryError(
+    'unavailable',
+    'Another replay of the views began, and this one ended: wait for the other',
+    {},
+  )
+}
+
+async function dropShadows(tx: Sql, views: readonly View[], generation: string): Promise<void> {
+  for (const { name } of views.flatMap((view) => view.tables)) {
+    await tx.run(`DROP TABLE IF EXISTS ${shadowPrefix(generation)}${name}`)
+  }
+}
+
+function shadowPrefix(generation: string): string {
+  return `${SHADOW}${generation}_`
 }
 
 /** Folds up to `limit` events after `position`; returns the position reached. */
@@ -66,28 +116,36 @@ async function swap(tx: Sql, views: readonly View[], generation: string): Promis
   for (const view of views) {
     const known = await tx.get<{ version: number }>('SELECT version FROM view_versions WHERE name = ?', [view.name])
     for (const spec of view.tables) {
+      const shadow = `${shadowPrefix(generation)}${spec.name}`
       // Rows of another version of the view have other columns: there is nothing to compare.
-      if (known?.version === view.version) changed += await countChanges(tx, spec)
+      if (known?.version === view.version) changed += await countChanges(tx, spec, shadow)
       await tx.run(`DROP TABLE IF EXISTS ${spec.name}`)
-      await tx.run(`ALTER TABLE ${SHADOW}${spec.name} RENAME TO ${spec.name}`)
+      await tx.run(`ALTER TABLE ${shadow} RENAME TO ${spec.name}`)
     }
-    await tx.run(
-      `INSERT INTO view_versions (name, version, generation) VALUES (?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET version = excluded.version, generation = excluded.generation`,
-      [view.name, view.version, generation],
-    )
+    await stamp(tx, view.name, view.version, generation)
   }
+  await tx.run('DELETE FROM view_versions WHERE name = ?', [RUNNING])
   return changed
 }
 
-/** Rows that the rebuild added, removed or changed. */
-async function countChanges(tx: Sql, spec: TableSpec): Promise<number> {
+async function stamp(tx: Sql, name: string, version: number, generation: string): Promise<void> {
+  await tx.run(
+    `INSERT INTO view_versions (name, version, generation) VALUES (?, ?, ?)
+     ON CONFLICT (name) DO UPDATE SET version = excluded.version, generation = excluded.generation`,
+    [name, version, generation],
+  )
+}
+
+/** Rows that the rebuild added, removed or changed, each counted once. */
+async function countChanges(tx: Sql, spec: TableSpec, shadow: string): Promise<number> {
   const columns = spec.columns.map((column) => column.name).join(', ')
-  const difference = (a: string, b: string): string =>
-    `SELECT count(*) AS n FROM (SELECT ${columns} FROM ${a} EXCEPT SELECT ${columns} FROM ${b}) d`
-  const lost = await tx.get<{ n: number }>(difference(spec.name, `${SHADOW}${spec.name}`))
-  const won = await tx.get<{ n: number }>(difference(`${SHADOW}${spec.name}`, spec.name))
-  return Math.max(lost?.n ?? 0, won?.n ?? 0)
+  const key = spec.key.join(', ')
+  const keysOf = (a: string, b: string, alias: string): string =>
+    `SELECT ${key} FROM (SELECT ${columns} FROM ${a} EXCEPT SELECT ${columns} FROM ${b}) ${alias}`
+  const row = await tx.get<{ n: number }>(
+    `SELECT count(*) AS n FROM (${keysOf(spec.name, shadow, 'lost')} UNION ${keysOf(shadow, spec.name, 'won')}) d`,
+  )
+  return row?.n ?? 0
 }
 
 /** Views whose tables were folded by another version of their code. */
