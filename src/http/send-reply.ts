@@ -3,9 +3,8 @@
  * that end early, and clients that are still sending when they are answered.
  */
 import { once } from 'node:events'
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { Exchange } from './exchange.ts'
 import type { Reply } from './reply.ts'
 
@@ -54,16 +53,53 @@ async function sendStream(exchange: Exchange, reply: Reply, body: Readable): Pro
     return
   }
   const announced = reply.headers?.['Content-Length']
-  body.on('data', (chunk: Uint8Array) => {
-    exchange.sent += chunk.length
-  })
-  await pipeline(body, response, { end: false })
+  await pump(exchange, body)
   if (announced !== undefined && Number(announced) !== exchange.sent) {
     // Ending here would leave the client waiting for the rest, or taking the next answer for it.
     response.destroy()
     throw new Error(`the stream had ${exchange.sent} bytes where ${announced} were announced`)
   }
   response.end()
+}
+
+/** A stream that wants the memory of its chunks back as soon as they are on their way. */
+interface Recycling {
+  recycle(chunk: Uint8Array): void
+}
+
+function isRecycling(body: object): body is Recycling {
+  return 'recycle' in body
+}
+
+/** Writes the body as fast as the client takes it. When the client leaves, the body is destroyed and this rejects. */
+async function pump(exchange: Exchange, body: Readable): Promise<void> {
+  const { response } = exchange
+  const { socket } = exchange.body
+  const recycle = isRecycling(body) ? body.recycle.bind(body) : undefined
+  const leave = () => void body.destroy()
+  socket.once('close', leave)
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      exchange.sent += chunk.length
+      if (!response.write(chunk, () => recycle?.(chunk))) await drained(response, body)
+    }
+  } finally {
+    socket.off('close', leave)
+  }
+}
+
+/** Until the response takes more, or there is no more to give. */
+async function drained(response: ServerResponse, body: Readable): Promise<void> {
+  if (body.closed) return
+  await new Promise<void>((resolve) => {
+    const proceed = () => {
+      response.off('drain', proceed)
+      body.off('close', proceed)
+      resolve()
+    }
+    response.once('drain', proceed)
+    body.once('close', proceed)
+  })
 }
 
 /**

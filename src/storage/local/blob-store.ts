@@ -1,7 +1,6 @@
 /**
  * Blobs as files. A blob appears by one rename of a complete, flushed file, so a reader sees all of it or nothing.
  */
-import type { ReadStream } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -14,9 +13,7 @@ import { errnoOf, isMissing, onDisk } from './fault.ts'
 import { writeContent } from './file-writer.ts'
 import { listBlobs } from './list-blobs.ts'
 import type { Place } from './place.ts'
-
-/** Bytes of one read. Larger than the stream's default of 64 KiB, because each read costs a turn of the loop. */
-const READ_BYTES = 256 * 1024
+import { RecycledStream } from './recycled-stream.ts'
 
 export function localBlobs(place: Place): BlobStore & Quarantine {
   return {
@@ -44,7 +41,7 @@ async function openBlob(place: Place, digest: Digest, range: ByteRange | undefin
   try {
     const { size } = await onDisk('stat', () => file.stat())
     if (range && !containsRange(range, size)) throw new StorageError('range-invalid', { digest, size, ...range })
-    if (size > 0) return readStream(file, range ?? { first: 0, last: size - 1 })
+    if (size > 0) return new RecycledStream(file, range ?? { first: 0, last: size - 1 })
   } catch (error) {
     await file.close()
     throw error
@@ -60,10 +57,6 @@ async function openExisting(path: string, digest: Digest): Promise<FileHandle> {
     if (isMissing(error)) throw new StorageError('blob-missing', { digest })
     return onDisk('open', () => Promise.reject(error))
   }
-}
-
-function readStream(file: FileHandle, range: ByteRange): ReadStream {
-  return file.createReadStream({ start: range.first, end: range.last, highWaterMark: READ_BYTES })
 }
 
 async function putBlob(place: Place, digest: Digest, size: number, content: Content): Promise<void> {
