@@ -10,6 +10,7 @@ import { RegistryError } from './errors.ts'
 import { readHead } from './events/event-log.ts'
 import { identityNames } from './identities.ts'
 import { decodeCanonical } from './manifest/canonical-cbor.ts'
+import { requireLimit } from './package-list.ts'
 import type { EventFeed, FeedEvent } from './registry.ts'
 
 /** How often a waiting reader looks for events of other processes. */
@@ -17,26 +18,46 @@ const POLL_MS = 500
 /** Events looked at for one page, so that a rare type does not cost a walk through the whole log in one request. */
 const SCANNED = 10_000
 
-export function createFeed(core: Core): EventFeed {
+export function createFeed(core: Core): EventFeed & { close(): Promise<void> } {
+  const closing = new AbortController()
+  const reading = new Set<Promise<unknown>>()
   return {
-    async read({ cursor, limit, waitMs = 0, types, signal }) {
-      const { epoch } = await readHead(core.database.reader)
-      let after = cursor === undefined ? 0 : await position(core, cursor, epoch)
-      const deadline = performance.now() + waitMs
-      for (;;) {
-        const flushed = await core.recorder.flushCommitted()
-        const upTo = Math.min(flushed, after + SCANNED)
-        const events = await readPage(core, after, upTo, limit, types)
-        const reached = events.length === limit ? events[events.length - 1]!.sequence : upTo
-        const left = deadline - performance.now()
-        if (events.length > 0 || signal?.aborted || (left <= 0 && upTo === flushed)) {
-          return { events, next: `${epoch}.${Math.max(after, reached)}` }
-        }
-        after = Math.max(after, reached)
-        if (upTo === flushed) await wake(core, Math.min(left, POLL_MS), signal)
-      }
+    async read(request) {
+      requireLimit(request.limit)
+      const signal = request.signal ? AbortSignal.any([request.signal, closing.signal]) : closing.signal
+      const read = readOn(core, { ...request, signal })
+      reading.add(read)
+      return read.finally(() => reading.delete(read))
     },
     decode: (event) => (event.payload === null ? null : decodeCanonical(event.payload)),
+    /** Ends the waits, before the database goes away under them. */
+    async close() {
+      closing.abort()
+      await Promise.allSettled(reading)
+    },
+  }
+}
+
+type FeedRequest = Parameters<EventFeed['read']>[0] & { readonly signal: AbortSignal }
+
+async function readOn(
+  core: Core,
+  { cursor, limit, waitMs = 0, types, signal }: FeedRequest,
+): ReturnType<EventFeed['read']> {
+  const { epoch } = await readHead(core.database.reader)
+  let after = cursor === undefined ? 0 : await position(core, cursor, epoch)
+  const deadline = performance.now() + waitMs
+  for (;;) {
+    const flushed = await core.recorder.flushCommitted()
+    const upTo = Math.min(flushed, after + SCANNED)
+    const events = await readPage(core, after, upTo, limit, types)
+    const reached = events.length === limit ? events[events.length - 1]!.sequence : upTo
+    const left = deadline - performance.now()
+    after = Math.max(after, reached)
+    const next = `${epoch}.${after}`
+    if (events.length > 0 || signal.aborted || (left <= 0 && upTo === flushed)) return { events, next }
+    if (upTo === flushed) await wake(core, Math.min(left, POLL_MS), signal)
+    if (signal.aborted) return { events: [], next }
   }
 }
 

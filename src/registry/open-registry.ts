@@ -104,6 +104,7 @@ async function createCore(dependencies: RegistryDependencies): Promise<Core> {
 function services(core: Core): OpenedRegistry {
   const { database, recorder } = core
   const uploads = createUploads(core)
+  const events = createFeed(core)
   return {
     packages: createPackages(core),
     files: createFiles(core),
@@ -113,7 +114,7 @@ function services(core: Core): OpenedRegistry {
     tags: createTags(core),
     referrers: createReferrers(core),
     catalog: createCatalog(core),
-    events: createFeed(core),
+    events,
     refs: registryRefStore(createRefRecords(core)),
     health: () => health(core),
     replay: (onProgress) => replay({ database, recorder, views: VIEWS, onProgress }),
@@ -123,6 +124,7 @@ function services(core: Core): OpenedRegistry {
     erase: (packageId, request) => erasePackage(core, packageId, request),
     async dispose() {
       uploads.close()
+      await events.close()
       await recorder.close()
       await database.close()
       await closeHashWorkers()

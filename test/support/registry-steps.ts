@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { Database } from '../../src/registry/database/sql.ts'
 import {
+  type DatabaseLocation,
   type File,
   type OpenedRegistry,
   openDatabase,
@@ -38,6 +39,7 @@ export interface TestStore {
   readonly registry: OpenedRegistry
   readonly clock: TestClock
   readonly folder: string
+  readonly location: DatabaseLocation
   readonly alarms: Alarmed[]
   /** A handle of the test's own, on which it looks and tampers. */
   readonly database: Database
@@ -75,6 +77,7 @@ export async function openTestStore(
     },
     clock,
     folder,
+    location,
     alarms,
     database,
     async tamper(work) {
