@@ -54,9 +54,7 @@ export async function toPackages(sql: Sql, rows: readonly PackageRow[]): Promise
     sql,
     rows.map((row) => row.created_by),
   )
-  const packages: Package[] = []
-  for (const row of rows) packages.push(toPackage(row, nameOf, await faceOf(sql, row)))
-  return packages
+  return Promise.all(rows.map(async (row) => toPackage(row, nameOf, await faceOf(sql, row))))
 }
 
 async function faceOf(sql: Sql, row: PackageRow): Promise<OciFace | null> {

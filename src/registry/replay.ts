@@ -15,7 +15,7 @@ const SHADOW = 'shadow_'
 /** Where `view_versions` says which replay may write; no view has this name. */
 const RUNNING = '(replay)'
 /** Events folded in one write transaction: long enough to be fast, short enough to let writers in between. */
-const SLICE = 500
+const SLICE = 200
 
 export interface ReplayOptions {
   readonly database: Database

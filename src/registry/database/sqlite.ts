@@ -91,14 +91,18 @@ export function statements(connection: Sqlite.Database): Sql & { prepare(sql: st
 
 function writeConnection(connection: Sqlite.Database, committed: () => void): WriteConnection {
   const sql = statements(connection)
+  const run = (statement: string): void => void sql.run(statement)
   return {
     ...sql,
-    begin: () => retryWhileBusy(() => connection.exec('BEGIN IMMEDIATE')),
-    commit: () => retryWhileBusy(() => connection.exec('COMMIT')).then(committed),
-    rollback: () => void (connection.inTransaction && connection.exec('ROLLBACK')),
-    savepoint: () => void connection.exec('SAVEPOINT writer'),
-    releaseSavepoint: () => void connection.exec('RELEASE writer'),
-    rollbackToSavepoint: () => void connection.exec('ROLLBACK TO writer; RELEASE writer'),
+    begin: () => retryWhileBusy(() => run('BEGIN IMMEDIATE')),
+    commit: () => retryWhileBusy(() => run('COMMIT')).then(committed),
+    rollback: () => (connection.inTransaction ? run('ROLLBACK') : undefined),
+    savepoint: () => run('SAVEPOINT writer'),
+    releaseSavepoint: () => run('RELEASE writer'),
+    rollbackToSavepoint: () => {
+      run('ROLLBACK TO writer')
+      run('RELEASE writer')
+    },
     inTransaction: () => connection.inTransaction,
   }
 }
