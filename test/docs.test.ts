@@ -69,6 +69,19 @@ describe('docs/event-log.md', () => {
   })
 })
 
+test('every row of what an OCI push becomes names a test that exists', () => {
+  const [, section] = read('docs/architecture.md').split('## Where an OCI push says nothing')
+  const rows = section!
+    .split('\n## ')[0]!
+    .split('\n')
+    .filter((line) => /^\| (?!of the package |---)/.test(line))
+  expect(rows.length).toBeGreaterThan(5)
+  for (const row of rows) {
+    const [, name, target] = /\[([^\]]+)\]\(\.\.\/(test\/[^)]+)\) \|$/.exec(row)!
+    expect(read(target!)).toContain(`it('${name}'`)
+  }
+})
+
 test('every relative link of the documents leads to a file', () => {
   const documents = ['.', 'docs', 'adr'].flatMap((folder) =>
     readdirSync(join(root, folder))
