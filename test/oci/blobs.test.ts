@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { openDoor, sha256, sha512 } from './oci-fixture.ts'
+import { bytesOf } from '../support/bytes.ts'
+import { openDoor, sha256, sha512, TOKEN } from './oci-fixture.ts'
 
 const BYTES = Buffer.alloc(2048, 'abcdefghijklmnop')
 const DIGEST = sha256(BYTES)
@@ -96,6 +97,27 @@ describe('reading a blob', () => {
     expect([put.status, put.headers.get('docker-content-digest')]).toEqual([201, digest])
     const answer = await door.send('GET', `/v2/team/app/blobs/${digest}`)
     expect([answer.headers.get('docker-content-digest'), answer.bytes.equals(BYTES)]).toEqual([digest, true])
+  })
+})
+
+describe('downloads beside each other', () => {
+  test('do not mix their bytes, also when one client leaves half-way', async () => {
+    await using door = await openDoor()
+    const blobs = [bytesOf(5_000_000, 1), bytesOf(3_000_001, 2)]
+    const paths = await Promise.all(
+      blobs.map(async (bytes) => `/v2/team/app/blobs/${await door.putBlob('team/app', bytes)}`),
+    )
+    const leaver = new AbortController()
+    const left = fetch(`http://127.0.0.1:${door.port}${paths[0]}`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+      signal: leaver.signal,
+    })
+    await left
+    leaver.abort()
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => door.send('GET', paths[n % 2] ?? '')))
+    expect(answers.map(({ bytes }, n) => bytes.equals(blobs[n % 2] ?? Buffer.alloc(0)))).toEqual(Array(12).fill(true))
+    const part = await door.send('GET', paths[0] ?? '', { headers: { range: 'bytes=1000000-4000000' } })
+    expect(part.bytes.equals((blobs[0] ?? Buffer.alloc(0)).subarray(1_000_000, 4_000_001))).toBe(true)
   })
 })
 
