@@ -113,3 +113,17 @@ export function linked(blob: string, repository = 'r'): NewEvent {
 export function recordLink(recorder: Recorder, blob: string): Promise<string> {
   return recorder.record('local', async (): Promise<Decision<string>> => ({ events: [linked(blob)], result: blob }))
 }
+
+export async function sequencesOf(log: TestLog): Promise<number[]> {
+  return (await log.events()).map((event) => event.sequence)
+}
+
+export async function linksOf(log: TestLog): Promise<string[]> {
+  const rows = await log.database.reader.all<{ blake3: string }>('SELECT blake3 FROM repository_blobs ORDER BY blake3')
+  return rows.map((row) => row.blake3)
+}
+
+/** 1 to `count`. */
+export function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, n) => n + 1)
+}

@@ -8,8 +8,9 @@ import type { Knex } from 'knex'
 import { RegistryError } from '../errors.ts'
 import { CHAIN_START } from '../events/event-log.ts'
 import type { View } from '../views/index.ts'
+import { withMigrationLock } from './migration-lock.ts'
 import { createTable, type DatabaseTraits, POSTGRESQL_TRAITS, SQLITE_TRAITS } from './sql.ts'
-import { connect, statements } from './sqlite.ts'
+import { connect, isBusy, statements } from './sqlite.ts'
 
 export interface Migration {
   /** Timestamp and verb phrase, the same in every file format. */
@@ -31,21 +32,31 @@ export interface SchemaOptions {
 
 const TABLE = 'schema_migrations'
 
+const nothing = (): void => undefined
+/** knex prints what it also throws, on the standard output of whoever embeds it. */
+const SILENT: Knex.Logger = { warn: nothing, error: nothing, deprecate: nothing, debug: nothing }
+
 /** Applies what is missing and returns the names. Safe to run twice and from two processes at once. */
 export async function migrate(options: SchemaOptions): Promise<string[]> {
   if (options.location.kind === 'sqlite' && isCurrent(options.location.path, options)) return []
-  return withKnex(options.location, async (knex, traits) => {
-    await refuseNewer(knex, options.migrations)
-    const [, applied] = (await knex.migrate.latest(migrationConfig(options.migrations, traits))) as [number, string[]]
-    await initialise(knex, traits, options.views)
-    return applied
-  })
+  return withMigrationLock(options.location, () =>
+    withKnex(options.location, async (knex, traits) => {
+      await refuseNewer(knex, options.migrations)
+      const config = migrationConfig(options.migrations, traits)
+      // Held under our own lock, so nobody else has knex's: a process that was killed left it.
+      await knex.migrate.forceFreeMigrationsLock(config)
+      const [, applied] = (await knex.migrate.latest(config)) as [number, string[]]
+      await initialise(knex, traits, options.views)
+      return applied
+    }),
+  )
 }
 
 /** True for a SQLite file with exactly the schema and the views of this version: what nearly every start finds. */
 function isCurrent(path: string, { migrations, views }: SchemaOptions): boolean {
-  const connection = connect(path)
+  let connection: ReturnType<typeof connect> | undefined
   try {
+    connection = connect(path)
     const { all, get } = statements(connection)
     const names = (table: string): string[] => {
       const exists = get("SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?", [table])
@@ -58,17 +69,23 @@ function isCurrent(path: string, { migrations, views }: SchemaOptions): boolean 
       migrations.every(({ name }) => applied.has(name)) &&
       views.every(({ name }) => built.has(name))
     )
+  } catch (error) {
+    // Another process is making it right now.
+    if (isBusy(error)) return false
+    throw error
   } finally {
-    connection.close()
+    connection?.close()
   }
 }
 
 /** Drops every table, log included, and migrates anew. */
 export async function migrateFresh(options: SchemaOptions): Promise<string[]> {
-  await withKnex(options.location, async (knex, traits) => {
-    const rows = await select<{ name: string }>(knex, traits.listTables)
-    for (const { name } of rows) if (!name.startsWith('sqlite_')) await knex.schema.dropTableIfExists(name)
-  })
+  await withMigrationLock(options.location, () =>
+    withKnex(options.location, async (knex, traits) => {
+      const rows = await select<{ name: string }>(knex, traits.listTables)
+      for (const { name } of rows) if (!name.startsWith('sqlite_')) await knex.schema.dropTableIfExists(name)
+    }),
+  )
   return migrate(options)
 }
 
@@ -191,8 +208,8 @@ async function withKnex<T>(
   if (sqlite) connect(location.path).close()
   const connection = knex(
     sqlite
-      ? { client: 'better-sqlite3', connection: { filename: location.path }, useNullAsDefault: true }
-      : { client: 'pg', connection: location.url, pool: { min: 0, max: 2 } },
+      ? { client: 'better-sqlite3', connection: { filename: location.path }, useNullAsDefault: true, log: SILENT }
+      : { client: 'pg', connection: location.url, pool: { min: 0, max: 2 }, log: SILENT },
   )
   try {
     return await work(connection, sqlite ? SQLITE_TRAITS : POSTGRESQL_TRAITS)

@@ -69,6 +69,19 @@ export function connect(path: string): Sqlite.Database {
   return connection
 }
 
+/** Holds a write transaction on a SQLite file that serves as nothing but a lock; waits for whoever holds it now. */
+export async function openSqliteLock(path: string): Promise<{ close(): void }> {
+  mkdirSync(dirname(path), { recursive: true })
+  const connection = new Sqlite(path, { timeout: 0 })
+  try {
+    await retryWhileBusy(() => connection.exec('BEGIN IMMEDIATE'))
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+  return connection
+}
+
 /** Statements prepared once each, by their text. */
 export function statements(connection: Sqlite.Database): Sql & { prepare(sql: string): Sqlite.Statement } {
   const prepared = new Map<string, Sqlite.Statement>()
