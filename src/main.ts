@@ -67,6 +67,10 @@ function explain(error: unknown): CliFailure | undefined {
     const message = `this machine has no address ${address ?? ''}; choose another with ARTIFACTSTORE_HOST`
     return { code: 'address-unknown', message, exit: EXIT.configuration }
   }
+  if (code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ETIMEDOUT') {
+    const message = `the database does not answer (${(error as Error).message || code}); is it running, and is ARTIFACTSTORE_DATABASE_URL right?`
+    return { code: 'database-unreachable', message, exit: EXIT.unreachable }
+  }
   if (code === 'schema-incompatible') {
     return { code, message: (error as Error).message, exit: EXIT.configuration }
   }

@@ -30,7 +30,7 @@ prints the package id only.
 ## Interruptions
 
 \`push\` and \`pull\` go on by themselves when the server goes away for up to a minute at a time, and a second run goes on where a killed
-one stopped: a push by the same content finds its own draft and sends only what the server lacks, a pull keeps partial files
+one stopped: a push of the same content finds its own draft (for 24 hours on another machine) and sends only what the server lacks, a pull keeps partial files
 named \`.artifactstore-….part\` beside their targets. A push from standard input cannot be resumed by a second run.
 
 ## What a push keeps

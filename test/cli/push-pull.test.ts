@@ -347,3 +347,15 @@ async function packagesNamed(name: string): Promise<string[]> {
   const result = await run(['packages', '--name', name, '--json'])
   return (JSON.parse(result.stdout) as { packages: { id: string }[] }).packages.map(({ id }) => id)
 }
+
+test('two runs of one push at the same time make one package', async () => {
+  put('src/one', noise(24 * MIB, 77))
+  for (let index = 0; index < 12; index += 1) put(`src/small-${index}`, `twin ${index}`)
+  const args = ['push', join(folder, 'src'), ...ABOUT, '--name', 'twins', '--json']
+  const results = await Promise.all([run(args), run(args)])
+  expect(results.map(({ code }) => code)).toEqual([0, 0])
+  const ids = results.map(({ stdout }) => (JSON.parse(stdout) as PushedJson).package_id)
+  expect(new Set(ids)).toEqual(new Set(await packagesNamed('twins')))
+  await run(['pull', ids[0]!, '-o', join(folder, 'out')])
+  expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'src')))
+}, 60_000)

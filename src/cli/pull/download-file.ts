@@ -69,12 +69,17 @@ async function giveName(partial: string, { file, target, force }: Download): Pro
   await unlink(partial)
 }
 
+const WRITE_BYTES = 1024 * 1024
+
 class Receiver {
   readonly #handle: FileHandle
   readonly #algorithm: 'sha256' | 'sha512'
   readonly #download: Download
   #hash: Hash
+  /** Received and hashed; the last `#piecesBytes` of them not yet written. */
   #size = 0
+  #pieces: Uint8Array[] = []
+  #piecesBytes = 0
 
   constructor(handle: FileHandle, algorithm: 'sha256' | 'sha512', download: Download) {
     this.#handle = handle
@@ -116,15 +121,36 @@ class Receiver {
     if (isResumed && response.status !== 206) await this.#startOver()
     try {
       for await (const piece of response.body ?? []) {
-        await this.#handle.write(piece, 0, piece.length, this.#size)
-        this.#count(piece)
-        if (this.#size > file.size) return
+        await this.#take(piece)
+        if (this.#size > file.size) break
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).syscall === 'write') throw error
+      if ((error as NodeJS.ErrnoException).syscall?.startsWith('write')) throw error
       throw new UnreachableError(api.baseUrl, error)
+    } finally {
+      await this.#writeOut()
     }
     if (this.#size < file.size) throw new UnreachableError(api.baseUrl, new Error('the answer broke off'))
+  }
+
+  /** Pieces come in tens of KiB; written one by one they cost more than they weigh. */
+  async #take(piece: Uint8Array): Promise<void> {
+    this.#pieces.push(piece)
+    this.#piecesBytes += piece.length
+    this.#count(piece)
+    if (this.#piecesBytes >= WRITE_BYTES) await this.#writeOut()
+  }
+
+  async #writeOut(): Promise<void> {
+    const bytes = Buffer.concat(this.#pieces)
+    const start = this.#size - bytes.length
+    let written = 0
+    while (written < bytes.length) {
+      const rest = bytes.length - written
+      written += (await this.#handle.write(bytes, written, rest, start + written)).bytesWritten
+    }
+    this.#pieces = []
+    this.#piecesBytes = 0
   }
 
   #count(bytes: Uint8Array): void {

@@ -38,15 +38,20 @@ export type UploadOutcome = 'there' | 'known' | 'sent'
 export async function uploadFile(context: UploadContext, file: HashedFile): Promise<UploadOutcome> {
   if (await isInDraft(context, file)) return 'there'
   await requireUnchanged(file)
+  const send = () => (file.size <= SMALL_FILE_BYTES ? sendWhole(context, file) : sendChunks(context, file))
   try {
-    return file.size <= SMALL_FILE_BYTES ? await sendWhole(context, file) : await sendChunks(context, file)
+    return await send()
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
     if (error.problemCode === 'digest-mismatch') throw changed(file)
-    // An answer was lost on the way: the file may be in the draft for all that.
-    const isAmbiguous = error.problemCode === 'path-taken' || error.problemCode === 'package-finalized'
-    if (isAmbiguous && (await isInDraft(context, file, { fresh: true }))) return 'sent'
-    throw error
+    const isGone = error.problemCode === 'upload-unknown'
+    if (!isGone && error.problemCode !== 'path-taken' && error.problemCode !== 'package-finalized') throw error
+    // An answer was lost on the way, or the same push runs twice: the file may be in the draft for all that.
+    if (await isInDraft(context, file, { fresh: true })) return 'sent'
+    if (!isGone) throw error
+    // The upload expired, or another run of this push used it up.
+    context.state.forgetUpload(file.path)
+    return send()
   }
 }
 
@@ -114,27 +119,15 @@ async function sendChunks(context: UploadContext, file: HashedFile): Promise<Upl
     digest: file.digest,
     size: file.size,
   }
-  await completeUpload(context, file, { id: begun.id, request })
-  state.forgetUpload(file.path)
-  return 'sent'
-}
-
-async function completeUpload(
-  context: UploadContext,
-  file: HashedFile,
-  upload: { id: string; request: CompleteUploadJson },
-): Promise<void> {
   try {
-    await context.api.json<FileJson>({ method: 'POST', path: paths.completeUpload(upload.id), json: upload.request })
+    await api.json<FileJson>({ method: 'POST', path: paths.completeUpload(begun.id), json: request })
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error
     // Bytes that hash to something else are of no use to a next attempt.
-    if (error.problemCode === 'digest-mismatch') context.state.forgetUpload(file.path)
-    // After a lost answer the upload is gone because the file is there.
-    const isGone = error.problemCode === 'upload-unknown'
-    if (isGone && (await isInDraft(context, file, { fresh: true }))) return
+    if (error instanceof ApiError && error.problemCode === 'digest-mismatch') state.forgetUpload(file.path)
     throw error
   }
+  state.forgetUpload(file.path)
+  return 'sent'
 }
 
 /** The upload of an earlier run where it still lives, else a new one; or `known` when the server has the bytes. */
