@@ -30,15 +30,24 @@ function missing(): Map<string, Entry> {
   for (const [path, { optionalDependencies = {}, dev }] of Object.entries(lockfile.packages)) {
     for (const [name, version] of Object.entries(optionalDependencies)) {
       const isThere = [`node_modules/${name}`, `${path}/node_modules/${name}`].some((at) => at in lockfile.packages)
-      if (!isThere)
-        found.set(`node_modules/${name}`, { version, ...platformOf(name), ...(dev ? { dev } : {}), optional: true })
+      if (isThere) continue
+      const { cpu, libc, os } = platformOf(name)
+      // In npm's own order, so that its next run changes nothing.
+      found.set(`node_modules/${name}`, {
+        version,
+        cpu,
+        ...(dev && { dev }),
+        ...(libc && { libc }),
+        optional: true,
+        os,
+      })
     }
   }
   return found
 }
 
 /** Names of such packages end with what npm would find in their `os`, `cpu` and `libc`. */
-function platformOf(name: string): Pick<Entry, 'os' | 'cpu' | 'libc'> {
+function platformOf(name: string): { os: string[]; cpu: string[]; libc?: string[] } {
   const words = name.split(/[/-]/)
   const os = OS.find((each) => words.includes(each))
   const cpu = CPU.find((each) => words.includes(each))
