@@ -1,7 +1,7 @@
 /**
- * A few threads that hash large bodies beside the event loop. A lane is one running hash of one algorithm, bound to one
- * thread for its life, so that the algorithms of one body run on different cores. Threads start when needed, end when
- * idle, and keep the process alive only while somebody waits for them.
+ * A few threads that hash large bodies beside the event loop. A lane is a running hash of some algorithms, bound to one
+ * thread for its life; where there are cores for it, each algorithm of a body has a lane of its own. Threads start when
+ * needed, end when idle, and keep the process alive only while somebody waits for them.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
@@ -9,31 +9,36 @@ import type { Algorithm } from './digest.ts'
 import { StorageError } from './errors.ts'
 
 export type ToWorker =
-  | { kind: 'update'; lane: number; algorithm: Algorithm; segment: SharedArrayBuffer; length: number }
-  | { kind: 'finish'; lane: number; algorithm: Algorithm }
+  | { kind: 'open'; lane: number; algorithms: readonly Algorithm[] }
+  | { kind: 'update'; lane: number; segment: SharedArrayBuffer; length: number }
+  | { kind: 'finish'; lane: number }
   | { kind: 'drop'; lane: number }
 
-export type FromWorker = { kind: 'taken'; lane: number } | { kind: 'hash'; lane: number; hash: Uint8Array }
+export type FromWorker = { kind: 'taken'; lane: number } | { kind: 'hashes'; lane: number; hashes: Uint8Array[] }
 
 export interface LaneListener {
   /** The oldest segment not yet answered has been hashed and may be reused. */
   taken(): void
-  hashed(hash: Uint8Array): void
+  /** One hash for each algorithm of the lane, in their order. */
+  hashed(hashes: readonly Uint8Array[]): void
   /** The thread is gone. Called at most once, and nothing after it. */
   failed(error: StorageError): void
 }
 
 export interface Lane {
   update(segment: SharedArrayBuffer, length: number): void
-  /** Asks for the hash; the lane ends with the answer. */
+  /** Asks for the hashes; the lane ends with the answer. */
   finish(): void
   drop(): void
   /** Says that somebody waits for an answer: the process stays alive until it comes. */
   setAwaited(awaited: boolean): void
 }
 
-/** More threads than this gain nothing: a body has at most three algorithms and disks are slower than four cores. */
-const MOST_THREADS = 4
+/**
+ * More threads gain nothing: a body has at most three algorithms and disks are slower than three cores. One core is left
+ * to the event loop and to what writes. A thread costs 12 MiB, and 24 where it strips types.
+ */
+const MOST_THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
 const IDLE_MS = 30_000
 const WORKER_FILE = new URL(`./hash-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
 
@@ -47,16 +52,24 @@ interface Thread {
 const threads = new Set<Thread>()
 let lastLane = 0
 
+/** The algorithms as so many lanes as there are threads for; the first ones stay apart longest. */
+export function lanesFor(algorithms: readonly Algorithm[]): readonly (readonly Algorithm[])[] {
+  if (algorithms.length <= MOST_THREADS) return algorithms.map((algorithm) => [algorithm])
+  const apart = algorithms.slice(0, MOST_THREADS - 1).map((algorithm) => [algorithm])
+  return [...apart, algorithms.slice(MOST_THREADS - 1)]
+}
+
 /** Opens a lane on the thread with the fewest, starting one while there may be more. */
-export function openLane(algorithm: Algorithm, listener: LaneListener): Lane {
+export function openLane(algorithms: readonly Algorithm[], listener: LaneListener): Lane {
   const thread = leastBusy()
   const lane = ++lastLane
   clearTimeout(thread.idle)
   thread.lanes.set(lane, listener)
   const post = (message: ToWorker) => thread.worker.postMessage(message)
+  post({ kind: 'open', lane, algorithms })
   return {
-    update: (segment, length) => post({ kind: 'update', lane, algorithm, segment, length }),
-    finish: () => post({ kind: 'finish', lane, algorithm }),
+    update: (segment, length) => post({ kind: 'update', lane, segment, length }),
+    finish: () => post({ kind: 'finish', lane }),
     drop() {
       if (thread.lanes.has(lane)) post({ kind: 'drop', lane })
       endLane(thread, lane)
@@ -81,13 +94,15 @@ export async function closeHashWorkers(): Promise<void> {
 function leastBusy(): Thread {
   let best: Thread | undefined
   for (const thread of threads) if (!best || thread.lanes.size < best.lanes.size) best = thread
-  const most = Math.min(MOST_THREADS, availableParallelism())
-  return best && (best.lanes.size === 0 || threads.size >= most) ? best : startThread()
+  return best && (best.lanes.size === 0 || threads.size >= MOST_THREADS) ? best : startThread()
 }
 
 function startThread(): Thread {
   // None of the parent's flags: a debugger port or a loader is of no use to this thread and can keep it from starting.
-  const worker = new Worker(WORKER_FILE, { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 32 } })
+  const worker = new Worker(WORKER_FILE, {
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 1 },
+  })
   const thread: Thread = { worker, lanes: new Map(), awaited: new Set() }
   threads.add(thread)
   worker.on('message', (message: FromWorker) => deliver(thread, message))
@@ -104,7 +119,7 @@ function deliver(thread: Thread, message: FromWorker): void {
   if (message.kind === 'taken') listener.taken()
   else {
     endLane(thread, message.lane)
-    listener.hashed(message.hash)
+    listener.hashed(message.hashes)
   }
 }
 

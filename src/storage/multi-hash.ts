@@ -119,7 +119,7 @@ class GrowingHash implements MultiHash {
 }
 
 function algorithmsFor(options: MultiHashOptions): readonly Algorithm[] {
-  // The slowest first: lanes go to idle threads in this order.
+  // The slowest first: where there are few threads, the last ones share one.
   return options.sha512 ? ['sha512', 'sha256', 'blake3'] : ['sha256', 'blake3']
 }
 

@@ -1,12 +1,12 @@
 /**
- * The hash of a large body: copies it into shared segments and hands each to one lane for every algorithm. The caller
+ * The hash of a large body: copies it into shared segments and hands each to all of its lanes. The caller
  * goes on receiving and writing meanwhile; when all segments are under way, `update` makes it wait.
  */
 import type { Algorithm } from './digest.ts'
 import { forget, giveBack, SEGMENT_BYTES, type Segment, takeSegment } from './hash-segments.ts'
-import { type Lane, openLane } from './hash-workers.ts'
+import { type Lane, lanesFor, openLane } from './hash-workers.ts'
 
-/** Segments of one hash: one being filled, one being hashed by each lane, one to spare. */
+/** Segments of one hash: one being filled, the others under way, so that no lane waits for the next. */
 const MOST_SEGMENTS = 4
 
 interface Sent {
@@ -23,6 +23,7 @@ interface LaneState {
 
 export class ThreadedHash {
   readonly #lanes: LaneState[]
+  readonly #wanted: number
   readonly #hashes = new Map<Algorithm, Uint8Array>()
   #current: Segment | undefined
   #held = 0
@@ -32,11 +33,12 @@ export class ThreadedHash {
   #wake: (() => void) | undefined
 
   constructor(algorithms: readonly Algorithm[]) {
-    this.#lanes = algorithms.map((algorithm) => {
+    this.#wanted = algorithms.length
+    this.#lanes = lanesFor(algorithms).map((group) => {
       const queue: Sent[] = []
-      const lane = openLane(algorithm, {
+      const lane = openLane(group, {
         taken: () => this.#taken(queue),
-        hashed: (hash) => this.#hashed(algorithm, hash),
+        hashed: (hashes) => this.#hashed(group, hashes),
         failed: (error) => this.#fail(error),
       })
       return { lane, queue }
@@ -53,7 +55,7 @@ export class ThreadedHash {
     this.#requireOpen()
     if (this.#current) this.#send(this.#current)
     for (const { lane } of this.#lanes) lane.finish()
-    while (this.#hashes.size < this.#lanes.length) await this.#awake()
+    while (this.#hashes.size < this.#wanted) await this.#awake()
     this.#ended = true
     return this.#hashes
   }
@@ -112,8 +114,8 @@ export class ThreadedHash {
     this.#wake?.()
   }
 
-  #hashed(algorithm: Algorithm, hash: Uint8Array): void {
-    this.#hashes.set(algorithm, hash)
+  #hashed(algorithms: readonly Algorithm[], hashes: readonly Uint8Array[]): void {
+    for (const [n, algorithm] of algorithms.entries()) this.#hashes.set(algorithm, hashes[n]!)
     this.#wake?.()
   }
 

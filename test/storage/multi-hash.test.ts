@@ -38,7 +38,7 @@ async function feed(hash: MultiHash, chunks: Iterable<Uint8Array>): Promise<void
 async function killHashThreads(): Promise<void> {
   const deaths = Array.from({ length: 8 }, async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const lane = openLane('sha256', { taken() {}, hashed() {}, failed: () => resolve() })
+    const lane = openLane(['sha256'], { taken() {}, hashed() {}, failed: () => resolve() })
     lane.update(new SharedArrayBuffer(1), 2)
     await promise
   })
