@@ -3,6 +3,7 @@
  * database, so that any process can go on with an upload that another one began; a lease keeps two from writing at once
  * and lapses when its holder is gone.
  */
+import { type Digest, parseDigest } from '../../storage/index.ts'
 import type { Sql } from '../database/sql.ts'
 import { RegistryError } from '../errors.ts'
 import type { UploadFacts } from './upload-ids.ts'
@@ -12,7 +13,7 @@ export interface UploadRow {
   readonly store_id: string
   readonly backend_id: string
   readonly size: number
-  /** open | over */
+  /** open | over | bound:<digest>, where the bytes may be a blob already that no event names yet */
   readonly state: string
   readonly lease_owner: string | null
   readonly lease_until: number
@@ -70,7 +71,24 @@ export async function leaseUpload(
 }
 
 export function requireOpen(id: string, row: UploadRow | undefined): void {
-  if (row && row.state !== 'open') throw uploadUnknown(id)
+  if (row?.state === 'over') throw uploadUnknown(id)
+}
+
+const BOUND = 'bound:'
+
+/** Noted before the bytes become the blob `blake3`, so that whoever goes on after a failure finds them. */
+export async function bindUpload(tx: Sql, id: string, owner: string, size: number, blake3: Digest): Promise<void> {
+  await tx.run('UPDATE uploads SET state = ?, size = ? WHERE upload_id = ? AND lease_owner = ?', [
+    `${BOUND}${blake3}`,
+    size,
+    id,
+    owner,
+  ])
+}
+
+/** The blob that the upload's bytes may have become; undefined when no completion got that far. */
+export function boundTo(row: UploadRow): Digest | undefined {
+  return row.state.startsWith(BOUND) ? parseDigest(row.state.slice(BOUND.length)) : undefined
 }
 
 /** Throws `upload-offset-mismatch`; `detail.size` is where the upload ends. */

@@ -6,6 +6,9 @@ import {
   type Digest,
   hashContent,
   type MultiHash,
+  StorageError,
+  type StorageErrorCode,
+  verified,
 } from '../../storage/index.ts'
 import { backendOf, type Core, storageRefusal } from '../core.ts'
 import { isRegistryError } from '../errors.ts'
@@ -13,9 +16,11 @@ import { received, requireSameDigest } from '../ingest.ts'
 import type { UploadKey } from '../registry.ts'
 import { pairOf } from '../repositories.ts'
 import type { RunningHashes } from './running-hashes.ts'
-import { drop, rehash, type Staged } from './staging.ts'
+import { commitStaged, drop, rehash, type Staged } from './staging.ts'
 import { readUploadId, type UploadFacts } from './upload-ids.ts'
 import {
+  bindUpload,
+  boundTo,
   closeUpload,
   endLease,
   LEASE_MS,
@@ -24,6 +29,8 @@ import {
   type UploadRow,
   uploadUnknown,
 } from './upload-rows.ts'
+
+const LOST: ReadonlySet<StorageErrorCode> = new Set(['blob-missing', 'size-mismatch', 'digest-mismatch'])
 
 export interface Body {
   readonly content: Content
@@ -76,6 +83,7 @@ export class UploadWriter {
       recorder.write((tx) => renewLease(tx, key.id, processId, clock())).catch(() => undefined)
     }, LEASE_MS / 3)
     try {
+      await this.#recall(row)
       return await work(leased)
     } finally {
       clearInterval(renewal)
@@ -105,6 +113,35 @@ export class UploadWriter {
       throw error
     }
     return { ...place, digests }
+  }
+
+  /**
+   * The finished upload becomes a blob. Where the event that names it is then not recorded, its acknowledged bytes are
+   * fetched back by the next request.
+   */
+  async commit(leased: Leased, staged: Staged): Promise<void> {
+    const { recorder, processId } = this.#core
+    await recorder.write((tx) => bindUpload(tx, leased.key.id, processId, leased.size, staged.digests.blake3))
+    await commitStaged(this.#core, staged)
+  }
+
+  /** Copies back what a completion that failed, or was killed, had made a blob of. */
+  async #recall(row: UploadRow): Promise<void> {
+    const digest = boundTo(row)
+    if (!digest) return
+    const { uploads, blobs } = backendOf(this.#core, row.backend_id)
+    if (((await uploads.size(row.store_id)) ?? 0) >= row.size) return
+    try {
+      await uploads.create(row.store_id)
+      await uploads.append(row.store_id, 0, verified(await blobs.open(digest), { digest, size: row.size }))
+      return
+    } catch (error) {
+      if (!(error instanceof StorageError && LOST.has(error.code))) throw storageRefusal(error)
+    }
+    // Damaged, or removed as a blob that nobody named: there is nothing left to go on from.
+    await this.#core.recorder.write((tx) => closeUpload(tx, row.upload_id, row.expires_at))
+    await drop(this.#core, { storeId: row.store_id, backendId: row.backend_id })
+    throw uploadUnknown(row.upload_id)
   }
 
   async #runToEnd(leased: Leased, sha512: boolean, last?: Body): Promise<MultiHash | undefined> {

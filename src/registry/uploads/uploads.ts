@@ -87,7 +87,7 @@ async function complete(
   }
   return writer.withLease(key, last?.at, async (leased) => {
     const staged = await writer.finish(leased, digest, last)
-    await commitStaged(core, staged)
+    await writer.commit(leased, staged)
     return linkBlob(core, { repository, actor, digest, staged, over })
   })
 }
@@ -103,7 +103,7 @@ async function completeAsFile(
   return writer.withLease(key, undefined, async (leased) => {
     requireSize(expected.size, leased.size)
     const staged = await writer.finish(leased, expected.digest)
-    await commitStaged(core, staged)
+    await writer.commit(leased, staged)
     return fileIngest(core, packageId, file, staged, (tx) => closeUpload(tx, key.id, expiresAt))
   })
 }
