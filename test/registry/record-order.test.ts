@@ -132,7 +132,7 @@ describe.each(DATABASES)('an answer on $engine', (engine) => {
   it('waits for what it read also when it recorded nothing itself', async () => {
     log.gate.held = true
     const first = recordLink(log.recorder, 'a')
-    await settle()
+    await vi.waitFor(async () => expect(await linksOf(log)).toEqual(['a']), 10_000)
     const repeated = log.recorder.record('local', async (tx) => {
       const row = await tx.get("SELECT linked FROM repository_blobs WHERE blake3 = 'a'")
       return { events: [], result: row !== undefined }
@@ -156,8 +156,8 @@ describe.each(DATABASES)('an answer on $engine', (engine) => {
     await settle()
     log.gate.releaseOne()
     await first
+    await vi.waitFor(() => expect(log.gate.begun).toBe(2), 10_000)
     await settle()
-    expect(log.gate.begun).toBe(2)
     expect(seen.state).toBe('waiting')
     expect(log.recorder.flushedSequence()).toBe(1)
     log.gate.release()
@@ -175,9 +175,9 @@ describe.each(DATABASES)('an answer on $engine', (engine) => {
   it('never comes after a flush that failed, and the process is told to end', async () => {
     log.gate.failure = new Error('EIO')
     const seen = watch(recordLink(log.recorder, 'a'))
+    await vi.waitFor(() => expect(log.flushFailures).toEqual([log.gate.failure]), 10_000)
     await settle()
     expect(seen.state).toBe('waiting')
-    expect(log.flushFailures).toEqual([log.gate.failure])
     expect(log.recorder.flushedSequence()).toBe(0)
   })
 
