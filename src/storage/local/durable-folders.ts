@@ -12,8 +12,11 @@ const NO_FOLDER_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 export interface DurableFolders {
   /** Flushes the entries of a folder as they are when this is called. */
   sync(folder: string): Promise<void>
-  /** Makes the folders, outermost first, where missing, and their own entries durable. The first one's parent exists. */
-  make(folders: readonly string[]): Promise<void>
+  /**
+   * Makes the folders, outermost first, where missing; the parent of the first one exists. The function returned makes
+   * their own entries durable: a step of its own, so that one flush of the disk serves them and what is put in them.
+   */
+  make(folders: readonly string[]): Promise<() => Promise<void>>
 }
 
 export function durableFolders(durability: 'durable' | 'relaxed'): DurableFolders {
@@ -21,13 +24,14 @@ export function durableFolders(durability: 'durable' | 'relaxed'): DurableFolder
   /** Folders whose own entry this process knows to be on disk. At most the 65,792 shard folders. */
   const known = new Set<string>()
 
-  async function make(folders: readonly string[]): Promise<void> {
-    if (known.has(folders.at(-1)!)) return
-    const fresh = folders.filter((folder) => !known.has(folder))
+  async function make(folders: readonly string[]): Promise<() => Promise<void>> {
+    const fresh = known.has(folders.at(-1)!) ? [] : folders.filter((folder) => !known.has(folder))
     // One level at a time and never the parent: a root that was unmounted must fail, not be made again elsewhere.
     for (const folder of fresh) await onDisk('mkdir', () => makeOne(folder))
-    await Promise.all(fresh.map((folder) => sync(dirname(folder))))
-    for (const folder of fresh) known.add(folder)
+    return async () => {
+      await Promise.all(fresh.map((folder) => sync(dirname(folder))))
+      for (const folder of fresh) known.add(folder)
+    }
   }
 
   return { sync, make }

@@ -42,8 +42,10 @@ export async function openLocalStore(config: LocalStoreConfig): Promise<LocalSto
 async function makeFolders(place: Place): Promise<void> {
   const { layout, folders } = place
   try {
-    for (const folder of [layout.tmp, layout.uploads, layout.quarantine, layout.algorithm('blake3')])
-      await folders.make([folder])
+    for (const folder of [layout.tmp, layout.uploads, layout.quarantine, layout.algorithm('blake3')]) {
+      const settle = await folders.make([folder])
+      await settle()
+    }
   } catch (error) {
     if (storageFault('mkdir', error).code === 'read-only') return
     throw error

@@ -41,13 +41,14 @@ export function placeAt(root: string, durability: Durability): Place {
 
   async function moveIn(from: string, digest: Digest, step: 'blob' | 'upload'): Promise<void> {
     const shards = layout.shards(digest)
-    await folders.make(shards)
+    const settleFolders = await folders.make(shards)
     await onDisk('rename', async () => {
       failpoint(`${step}.before-rename`)
       await rename(from, layout.blob(digest))
       failpoint(`${step}.before-directory-fsync`)
     })
-    await Promise.all([folders.sync(shards.at(-1)!), folders.sync(dirname(from))])
+    // Together: each flush of its own would wait for the disk once more, where the file system makes them one.
+    await Promise.all([folders.sync(shards.at(-1)!), folders.sync(dirname(from)), settleFolders()])
   }
 
   async function vouch(digest: Digest): Promise<boolean> {
@@ -58,8 +59,8 @@ export function placeAt(root: string, durability: Durability): Place {
       const identity = `${found.ino}:${found.mtimeNs}`
       if (vouched.get(path) === identity) return true
       await fsyncFile(path)
-      await folders.make(layout.shards(digest))
-      await folders.sync(dirname(path))
+      const settleFolders = await folders.make(layout.shards(digest))
+      await Promise.all([folders.sync(dirname(path)), settleFolders()])
       remember(vouched, path, identity)
       return true
     } catch (error) {
