@@ -10,7 +10,7 @@ import { identityNames } from './identities.ts'
 import { blobEvents } from './ingest.ts'
 import { encodeManifest, type NativeManifest } from './manifest/native-manifest.ts'
 import { type OciMapping, toOciManifest } from './manifest/oci-mapping.ts'
-import type { RelativePath, RepositoryName, Tag } from './names.ts'
+import { printable, type RelativePath, type RepositoryName, type Tag } from './names.ts'
 import { type PackageRow, readFiles, readPackage, readPackageRow } from './package-rows.ts'
 import type { File, Finalized, Metadata } from './registry.ts'
 import { findRetentionClass } from './retention/classes.ts'
@@ -59,6 +59,7 @@ async function build(core: Core, id: string, actor: string): Promise<Built> {
     throw new RegistryError('package-empty', `Package ${id} has no files: add at least one before finalizing it`, {
       id,
     })
+  refuseDeletedBytes(files)
   const nameOf = await identityNames(reader, [row.created_by])
   const backendId = core.placement({
     repository: row.repository!,
@@ -102,6 +103,17 @@ async function build(core: Core, id: string, actor: string): Promise<Built> {
   const bytes = encodeManifest(manifest)
   const digests = digestBytes(bytes)
   return { row, backendId, manifest, bytes, digests, oci: toOciManifest(manifest, digests) }
+}
+
+/** A manifest must not name bytes that were deleted from the package's own repository. */
+function refuseDeletedBytes(files: readonly File[]): void {
+  const deleted = files.find((file) => file.blake3 === undefined)
+  if (!deleted) return
+  throw new RegistryError(
+    'manifest-blob-unknown',
+    `The bytes of the file '${printable(deleted.path)}' (${deleted.digest}) were deleted from this repository: push them again, then finalize`,
+    { field: 'digest', digest: deleted.digest, file_id: deleted.id },
+  )
 }
 
 async function allFiles(core: Core, id: string): Promise<File[]> {
