@@ -78,6 +78,16 @@ describe('a local store on its disk', () => {
     expect(await place.files()).toEqual([path])
   })
 
+  it('gives as the time of storing that of the commit, however long ago the bytes came', async () => {
+    const { blobs, uploads } = await open()
+    await uploads.create('slow')
+    await uploads.append('slow', 0, contentOf(bytes))
+    await utimes(join(place.root, 'uploads', 'slow'), 1_000, 1_000)
+    const before = Date.now() - 1_000
+    await uploads.commit('slow', digest, bytes.length)
+    expect((await toArray(blobs.list()))[0]!.storedAt).toBeGreaterThan(before)
+  })
+
   it('keeps each damaged copy under its own number', async () => {
     const { blobs } = await open()
     for (const size of [3, 4, 5]) {
@@ -158,6 +168,17 @@ describe('a local store on its disk', () => {
       const when = Date.now() / 1_000 - ageHours * 3_600
       await utimes(file, when, when)
     }
+
+    it('leaves alone what a living process is writing', async () => {
+      const { blobs } = await open()
+      async function* whileAnotherStarts() {
+        yield bytes.subarray(0, 70_000)
+        await open()
+        yield bytes.subarray(70_000)
+      }
+      await blobs.put(digest, bytes.length, whileAnotherStarts())
+      expect((await readAll(await blobs.open(digest))).equals(bytes)).toBe(true)
+    })
 
     it('removes what nobody wrote to for a day, and nothing that may still be written', async () => {
       await open()
