@@ -122,7 +122,7 @@ function contextOf(environment: CliEnvironment, streams: Streams, options: Globa
   const output = outputOf(streams, options)
   const retry =
     environment.retry ??
-    retryPolicy((reason) => output.warn(`the server does not answer (${reason}); trying again for up to a minute`))
+    retryPolicy((reason) => output.warn(`the server cannot go on yet (${reason}); trying again for up to a minute`))
   // Read when asked for, so that commands which need no server work whatever the configuration says.
   let settings: ClientSettings | undefined
   const context: CommandContext = {
