@@ -127,27 +127,60 @@ function damaged(digest: Digest): RegistryError {
   )
 }
 
-/** Records the damage, raises the alarm, and moves the bytes aside, so that a push of the same content stores it anew. */
+const marking = new WeakMap<Core, Map<string, Promise<void>>>()
+
+/** One reader of many that stumble over the same damage deals with it; the others wait for that. */
 async function markFailed(core: Core, row: BlobRow, mismatch: Mismatch): Promise<void> {
-  core.alarm(mismatch === 'missing' ? 'content-missing' : 'content-damaged', {
-    blake3: row.blake3,
-    backend: row.backend_id,
-    mismatch,
-  })
-  await core.recorder.record('job:verify', async (tx) => {
-    const location = await tx.get<{ status: string }>(
-      'SELECT status FROM storage_locations WHERE blake3 = ? AND backend_id = ?',
-      [row.blake3, row.backend_id],
-    )
-    if (location?.status === 'failed') return { events: [], result: undefined }
+  const running = marking.get(core) ?? new Map<string, Promise<void>>()
+  marking.set(core, running)
+  const key = `${row.backend_id} ${row.blake3}`
+  const work = running.get(key) ?? dealWith(core, row, mismatch).finally(() => running.delete(key))
+  running.set(key, work)
+  await work
+}
+
+/**
+ * Moves the bytes aside, so that a push of the same content stores it anew, records the damage and raises the alarm.
+ * Aside first: in the other order a push in between would vouch for bytes that then go away.
+ */
+async function dealWith(core: Core, row: BlobRow, mismatch: Mismatch): Promise<void> {
+  const { blobs } = backendOf(core, row.backend_id)
+  if (!(await isStillBad(core, row, mismatch))) return
+  // A store that takes no writes keeps them where they are; the location is failed, so nothing serves them.
+  if (mismatch !== 'missing' && canQuarantine(blobs)) await blobs.quarantine(row.blake3).catch(() => false)
+  const isNews = await core.recorder.record('job:verify', async (tx) => {
+    if ((await statusOf(tx, row)) === 'failed') return { events: [], result: false }
     const payload = { blake3: row.blake3, backend_id: row.backend_id, verified: false, mismatch }
     return {
       events: [{ type: 'v1.storage.location_verified', subjectKind: 'blob', subjectId: row.blake3, payload }],
-      result: undefined,
+      result: true,
     }
   })
+  const what = mismatch === 'missing' ? 'content-missing' : 'content-damaged'
+  if (isNews) core.alarm(what, { blake3: row.blake3, backend: row.backend_id, mismatch })
+}
+
+/** Another may have dealt with it, and a push may have healed it, since this reader looked. */
+async function isStillBad(core: Core, row: BlobRow, mismatch: Mismatch): Promise<boolean> {
+  if ((await statusOf(core.database.reader, row)) === 'failed') return false
   const { blobs } = backendOf(core, row.backend_id)
-  if (mismatch !== 'missing' && canQuarantine(blobs)) await onStore(() => blobs.quarantine(row.blake3))
+  const stat = await onStore(() => blobs.stat(row.blake3))
+  if (stat?.size !== row.size || mismatch !== 'digest') return stat?.size !== row.size
+  try {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of await blobs.open(row.blake3)) chunks.push(chunk)
+    return digestWith('blake3', Buffer.concat(chunks)) !== row.blake3
+  } catch {
+    return true
+  }
+}
+
+async function statusOf(sql: Sql, row: BlobRow): Promise<string | undefined> {
+  const location = await sql.get<{ status: string }>(
+    'SELECT status FROM storage_locations WHERE blake3 = ? AND backend_id = ?',
+    [row.blake3, row.backend_id],
+  )
+  return location?.status
 }
 
 async function onStore<T>(work: () => Promise<T>): Promise<T> {
