@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { armFailpoints } from '../../../src/storage/index.ts'
 import { type LocalStore, openLocalStore } from '../../../src/storage/local/index.ts'
-import { addressOf, bytesOf, contentOf, readAll, toArray } from '../../support/bytes.ts'
+import { addressOf, bytesOf, contentOf, failingAfter, readAll, toArray } from '../../support/bytes.ts'
 import { type LocalRoot, localRoot, makeLocalRoot } from './local-root.ts'
 
 const bytes = bytesOf(400_000)
@@ -183,6 +183,27 @@ describe('fsync', () => {
     expect(seen.files).toBe(2)
   })
 
+  it('comes also before an append tells that its content failed, so that what arrived may be counted on', async () => {
+    const seen = await watchFsync(() => false)
+    await store.uploads.create('u')
+    for (const ends of [false, true]) {
+      const content = failingAfter(bytes.subarray(0, 90_000), new Error('gone'))
+      await expect(store.uploads.append('u', 0, content, { ends })).rejects.toThrow('gone')
+    }
+    expect(seen).toEqual({ files: 2, folders: 2 })
+  })
+
+  it('reaches a blob that a commit finds there, before the upload is dropped', async () => {
+    await put()
+    store = await openLocalStore({ root: place.root, durability: 'durable' })
+    await store.uploads.create('u')
+    await store.uploads.append('u', 0, contentOf(bytes), { ends: true })
+    const seen = await watchFsync((kind) => kind === 'file')
+    await expect(store.uploads.commit('u', digest, bytes.length)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(seen.files).toBe(1)
+    expect(await store.uploads.size('u')).toBe(bytes.length)
+  })
+
   it('is not done at all when durability is relaxed', async () => {
     store = await openLocalStore({ root: place.root, durability: 'relaxed' })
     const seen = await watchFsync(() => true)
@@ -200,6 +221,33 @@ describe('fsync', () => {
     await Promise.all(bodies.map((body) => store.blobs.put(addressOf(body), 100, contentOf(body))))
     // Each blob has a shard folder of its own; tmp/ is one for all.
     expect(seen.folders).toBeLessThan(2 * bodies.length)
+  })
+})
+
+describe('a write that takes fewer bytes than given', () => {
+  it('is followed by others until all bytes are written, wherever it stopped', async () => {
+    const handle = await openFile(place.root, 'r')
+    const prototype = Object.getPrototypeOf(handle) as FileHandle
+    await handle.close()
+    let limit = 100_000
+    const whole = prototype.writev
+    vi.spyOn(prototype, 'writev').mockImplementation(async function (this: FileHandle, buffers, position) {
+      limit = limit === 100_000 ? 131_072 : 100_000
+      const part = Buffer.concat(buffers as readonly Uint8Array[]).subarray(0, limit)
+      const { bytesWritten } = await whole.call(this, [part], position)
+      return { bytesWritten, buffers: [...buffers] }
+    })
+    await put()
+    expect((await readAll(await store.blobs.open(digest))).equals(bytes)).toBe(true)
+  })
+
+  it('and then takes none at all is a fault of the disk', async () => {
+    const handle = await openFile(place.root, 'r')
+    const prototype = Object.getPrototypeOf(handle) as FileHandle
+    await handle.close()
+    vi.spyOn(prototype, 'writev').mockResolvedValue({ bytesWritten: 0, buffers: [] })
+    await expect(put()).rejects.toMatchObject({ code: 'unavailable', detail: { operation: 'write' } })
+    expect(await place.files()).toEqual([])
   })
 })
 
