@@ -238,14 +238,16 @@ function toManifest(row: ManifestRow): Manifest {
 }
 
 async function unknown(sql: Sql, repository: RepositoryName, reference: Reference): Promise<RegistryError> {
-  if (!(await findRepository(sql, repository))) {
+  const found = await findRepository(sql, repository)
+  if (!found) {
     return new RegistryError('repository-unknown', `There is no repository '${repository}'`, { field: 'name' })
   }
   const shown = 'tag' in reference ? `tag '${reference.tag}'` : reference.digest
   if ('tag' in reference && isUuid(reference.tag)) {
+    // Of this repository only: what another holds is nobody's business here.
     const row = await sql.get<{ status: string }>(
-      'SELECT status FROM packages WHERE package_id = ? AND oci_digest IS NULL',
-      [reference.tag],
+      "SELECT status FROM packages WHERE package_id = ? AND repository_id = ? AND oci_digest IS NULL AND status <> 'erased'",
+      [reference.tag, found.repository_id],
     )
     const why =
       row?.status === 'created'

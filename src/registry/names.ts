@@ -64,7 +64,9 @@ export function parseReference(text: string): Reference {
 export function pathProblem(text: string): string | undefined {
   if (text === '') return 'it is empty'
   if (!text.isWellFormed()) return 'it is not valid Unicode text'
-  if (Buffer.byteLength(text) > PATH_LIMIT_BYTES) return `it is longer than ${PATH_LIMIT_BYTES} bytes`
+  // Under NFC some texts grow, and that is what the database's index holds.
+  if (Math.max(Buffer.byteLength(text), Buffer.byteLength(text.normalize('NFC'))) > PATH_LIMIT_BYTES)
+    return `it is longer than ${PATH_LIMIT_BYTES} bytes`
   if (text.startsWith('/') || /^[A-Za-z]:/.test(text)) return 'it is absolute'
   if (text.includes('\\')) return "it contains '\\'; separate segments with '/'"
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point

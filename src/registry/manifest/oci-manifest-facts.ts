@@ -39,10 +39,17 @@ export function packageFactsOf(
   return {
     producer: slash < 0 ? repository : repository.slice(0, slash),
     name: slash < 0 ? repository : repository.slice(slash + 1),
-    subject: annotations[ANNOTATION.subject] || annotations[OCI_SOURCE] || repository,
+    subject: subjectOf(annotations[ANNOTATION.subject]) ?? subjectOf(annotations[OCI_SOURCE]) ?? repository,
     metadata: annotations,
     retentionClass: annotations[ANNOTATION.retentionClass] || defaultClass,
   }
+}
+
+/** As long as a native package's may be: subjects are indexed, and no annotation is a reason to refuse a push. */
+const SUBJECT_LIMIT = 255
+
+function subjectOf(annotation: string | undefined): string | undefined {
+  return annotation && annotation.length <= SUBJECT_LIMIT ? annotation : undefined
 }
 
 /**

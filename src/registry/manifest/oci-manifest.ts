@@ -74,6 +74,8 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): ParsedMa
 
 function parsedManifest(mediaType: ManifestMediaType, kind: ManifestKind, body: Fields): ParsedManifest {
   const artifactType = optionalText(body.artifactType, '/artifactType')
+  // image-spec manifest.md: a media type, which RFC 6838 4.2 ends at 127 + 1 + 127 characters. Lists filter by it.
+  if (artifactType && artifactType.length > 255) refuse('/artifactType', 'is longer than 255 characters')
   const config = kind === 'image' ? descriptor(body.config, '/config') : undefined
   const layers = layersOf(kind, body)
   const manifests = kind === 'index' ? descriptors(body, 'manifests') : []
@@ -177,9 +179,9 @@ function descriptor(value: unknown, pointer: string): OciDescriptor {
   }
 }
 
-/** Algorithms that are stored here have a known length; others only have to fit the grammar. */
+/** Algorithms that are stored here have a known length; others only have to fit the grammar and an index. */
 function isDigest(text: string): boolean {
-  if (!DIGEST.test(text)) return false
+  if (text.length > 512 || !DIGEST.test(text)) return false
   return !isAlgorithm(text.slice(0, text.indexOf(':'))) || parseDigest(text) !== undefined
 }
 

@@ -12,6 +12,7 @@ export const METADATA_LIMIT_BYTES = 64 * 1024
 /** Objects and arrays inside one another, the metadata object itself counted. */
 export const METADATA_DEPTH_LIMIT = 16
 export const METADATA_KEY_LIMIT_BYTES = 256
+export const SEARCHED_VALUE_LIMIT_BYTES = 1024
 
 export interface MetadataProblem {
   /** JSON pointer inside the metadata; empty for the metadata itself. */
@@ -51,12 +52,18 @@ export function parseMetadataText(text: string): Metadata {
   return validateMetadata(value)
 }
 
-/** The text of each top-level scalar, as filters `key=value` compare it. Objects and arrays cannot be searched for. */
+/**
+ * The text of each top-level scalar, as filters `key=value` compare it. Objects and arrays cannot be searched for, nor
+ * what is longer than a database's index takes (PostgreSQL: 2,704 bytes for a whole entry): it is kept all the same.
+ */
 export function searchKeys(metadata: Metadata): ReadonlyMap<string, string> {
   const keys = new Map<string, string>()
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value === 'string') keys.set(key, value)
-    else if (value === null || typeof value !== 'object') keys.set(key, canonicalize(value) as string)
+    if (value !== null && typeof value === 'object') continue
+    const text = typeof value === 'string' ? value : (canonicalize(value) as string)
+    if (Buffer.byteLength(key) > METADATA_KEY_LIMIT_BYTES || Buffer.byteLength(text) > SEARCHED_VALUE_LIMIT_BYTES)
+      continue
+    keys.set(key, text)
   }
   return keys
 }
