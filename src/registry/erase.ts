@@ -5,9 +5,9 @@
 import type { Core } from './core.ts'
 import { RegistryError } from './errors.ts'
 import { readPackageRow } from './package-rows.ts'
-import { USER_MANAGED } from './retention/classes.ts'
+import { refuseRetainedManifest } from './retention/retained.ts'
 
-/** Throws `package-unknown`, `retained` while the package's class keeps it, `field-invalid` without a legal basis. */
+/** Throws `package-unknown`, `retained` while a class keeps it, its own or one of those above it, `field-invalid` without a legal basis. */
 export async function erasePackage(
   core: Core,
   id: string,
@@ -16,20 +16,9 @@ export async function erasePackage(
   if (request.legalBasis.trim() === '') {
     throw new RegistryError('field-invalid', 'An erasure names its legal basis', { field: 'legal_basis' })
   }
-  return core.recorder.record(request.actor, async (tx, now) => {
+  const result = await core.recorder.record(request.actor, async (tx, now) => {
     const row = await readPackageRow(tx, id)
-    const kept = row.retention_class !== USER_MANAGED && (row.expires_at === null || Date.parse(row.expires_at) > now)
-    if (row.status !== 'erased' && kept) {
-      throw new RegistryError(
-        'retained',
-        `Package ${id} is kept as '${row.retention_class}': it cannot be erased before ${row.expires_at ?? 'its class ends'}`,
-        {
-          package_id: id,
-          retention_class: row.retention_class,
-          expires_at: row.expires_at,
-        },
-      )
-    }
+    if (row.status !== 'erased') await refuseRetainedManifest(tx, row.repository_id ?? '', id, now)
     const erased = await tx.run(
       `UPDATE events SET payload = NULL WHERE subject_kind = 'package' AND subject_id = ? AND payload IS NOT NULL
          AND event_type IN ('v1.package.created', 'v1.file.ingested', 'v1.package.finalized', 'v1.manifest.put')`,
@@ -42,4 +31,6 @@ export async function erasePackage(
       result: { events: erased },
     }
   })
+  if (result.events > 0) await core.database.scrub()
+  return result
 }

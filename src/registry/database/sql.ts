@@ -82,6 +82,8 @@ export interface Database {
   snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T>
   /** Between batches of the writer: gives the engine room to bound its own log (core-rules 3). */
   breathe(): Promise<void>
+  /** After an erasure: what was overwritten leaves the engine's own log too, as far as readers in the way allow. */
+  scrub(): Promise<void>
   ping(): Promise<void>
   close(): Promise<void>
 }

@@ -22,6 +22,8 @@ const CHECKPOINT_BYTES = 8 * 1024 * 1024
 const CHECKPOINT_FLUSHES = 256
 /** Writers pause once for a truncating checkpoint when it is this long. */
 const TRUNCATE_BYTES = 128 * 1024 * 1024
+/** Each waits a second for readers that are in the way. */
+const EMPTY_ATTEMPTS = 5
 const BUSY_RETRY_MS = 2
 const BUSY_LIMIT_MS = 30_000
 
@@ -46,6 +48,7 @@ export async function openSqlite({ path, durability }: SqliteOptions): Promise<D
     flush: durability === 'durable' ? () => wal.flush().then(checkpointer.nudge) : async () => checkpointer.nudge(),
     snapshot: (work) => snapshot(path, work),
     breathe: () => checkpointer.breathe(),
+    scrub: () => checkpointer.empty(),
     ping: async () => void reader.get('SELECT 1'),
     close: async () => {
       await checkpointer.stop()
@@ -183,6 +186,8 @@ interface Checkpointer {
   nudge(): void
   /** Waits for a truncating checkpoint when the WAL has grown too much. */
   breathe(): Promise<void>
+  /** Truncates the WAL now. */
+  empty(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -217,6 +222,14 @@ function startCheckpointer(path: string, wal: Wal): Checkpointer {
       await wal.flush()
       // Where a reader was in the way the WAL stays long: do not pause every batch for it.
       limit = Math.max(TRUNCATE_BYTES, wal.size() + TRUNCATE_BYTES / 4)
+    },
+    async empty() {
+      for (let attempt = 0; attempt < EMPTY_ATTEMPTS; attempt += 1) {
+        await ask('TRUNCATE')
+        await wal.flush()
+        if (wal.size() === 0) return
+        await sleep(BUSY_RETRY_MS)
+      }
     },
     async stop() {
       await last

@@ -15,8 +15,13 @@ interface Retainer {
 const RETAINER = `SELECT p.package_id, p.retention_class, s.expires_at
   FROM packages p LEFT JOIN retention_state s ON s.package_id = p.package_id`
 
-/** Throws `retained`, naming the package, its class and its expiry. */
-export async function refuseRetainedManifest(sql: Sql, repositoryId: string, packageId: string): Promise<void> {
+/** Throws `retained`, naming the package, its class and its expiry. With `now`, a class that is over keeps nothing. */
+export async function refuseRetainedManifest(
+  sql: Sql,
+  repositoryId: string,
+  packageId: string,
+  now?: number,
+): Promise<void> {
   const seen = new Set<string>()
   const queue = [packageId]
   while (queue.length > 0) {
@@ -27,9 +32,13 @@ export async function refuseRetainedManifest(sql: Sql, repositoryId: string, pac
       id,
       USER_MANAGED,
     ])
-    if (own) throw retained(own)
+    if (own && !isOver(own, now)) throw retained(own)
     queue.push(...(await above(sql, repositoryId, id)))
   }
+}
+
+function isOver({ expires_at }: Retainer, now: number | undefined): boolean {
+  return now !== undefined && expires_at !== null && Date.parse(expires_at) <= now
 }
 
 /** Live indexes that list the manifest, and the live manifest that it refers to. */
