@@ -14,5 +14,13 @@ export function openLogger(level: LogLevel, destination?: DestinationStream): Lo
     // Whatever a line carries by accident, these never reach it.
     redact: ['req.headers.authorization', 'headers.authorization', 'authorization', 'token'],
   }
-  return destination ? pino(options, destination) : pino(options)
+  return pino(options, destination ?? bufferedStdout())
+}
+
+/**
+ * Lines are written together, at the latest after a quarter of a second and when the process ends: one system call for
+ * each of them costs a third of the requests that a server can answer.
+ */
+function bufferedStdout(): DestinationStream {
+  return pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 250 })
 }

@@ -4,9 +4,10 @@
  * needed, end when idle, and keep the process alive only while somebody waits for them.
  */
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Algorithm } from './digest.ts'
 import { StorageError } from './errors.ts'
+import { startThread } from './worker-thread.ts'
 
 export type ToWorker =
   | { kind: 'open'; lane: number; algorithms: readonly Algorithm[] }
@@ -36,11 +37,10 @@ export interface Lane {
 
 /**
  * More threads gain nothing: a body has at most three algorithms and disks are slower than three cores. One core is left
- * to the event loop and to what writes. A thread costs 12 MiB, and 24 where it strips types.
+ * to the event loop and to what writes. A thread costs some 15 MiB.
  */
 const MOST_THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
 const IDLE_MS = 30_000
-const WORKER_FILE = new URL(`./hash-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
 
 interface Thread {
   readonly worker: Worker
@@ -94,13 +94,11 @@ export async function closeHashWorkers(): Promise<void> {
 function leastBusy(): Thread {
   let best: Thread | undefined
   for (const thread of threads) if (!best || thread.lanes.size < best.lanes.size) best = thread
-  return best && (best.lanes.size === 0 || threads.size >= MOST_THREADS) ? best : startThread()
+  return best && (best.lanes.size === 0 || threads.size >= MOST_THREADS) ? best : newThread()
 }
 
-function startThread(): Thread {
-  // None of the parent's flags: a debugger port or a loader is of no use to this thread and can keep it from starting.
-  const worker = new Worker(WORKER_FILE, {
-    execArgv: [],
+function newThread(): Thread {
+  const worker = startThread('hash-worker', import.meta.url, {
     resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 1 },
   })
   const thread: Thread = { worker, lanes: new Map(), awaited: new Set() }

@@ -2,9 +2,9 @@
  * The hash functions themselves, one state for each algorithm wanted. BLAKE3 is native where its module loads and
  * `@noble/hashes` elsewhere; SHA-2 is Node's. Runs on the event loop and inside hash workers alike.
  */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { blake3 as nobleBlake3 } from '@noble/hashes/blake3.js'
+import type { blake3 as NobleBlake3 } from '@noble/hashes/blake3.js'
 import { type Algorithm, type Digest, digestOf } from './digest.ts'
 
 /** One running hash. `update` takes any bytes, `digest` ends it. */
@@ -17,10 +17,12 @@ interface NativeBlake3 {
   readonly Blake3Hasher: new () => { update(bytes: Buffer): unknown; digestBuffer(): Buffer }
 }
 
+const require = createRequire(import.meta.url)
+
 /** The native module, or undefined where no prebuilt binary fits this platform: slower, never different. */
 function loadNativeBlake3(): NativeBlake3 | undefined {
   try {
-    return createRequire(import.meta.url)('@napi-rs/blake-hash') as NativeBlake3
+    return require('@napi-rs/blake-hash') as NativeBlake3
   } catch {
     return undefined
   }
@@ -41,8 +43,10 @@ export function nativeBlake3Hasher(): Hasher {
   }
 }
 
+/** Loaded only where it is needed. */
 export function portableBlake3Hasher(): Hasher {
-  const state = nobleBlake3.create()
+  const { blake3 } = require('@noble/hashes/blake3.js') as { blake3: typeof NobleBlake3 }
+  const state = blake3.create()
   return { update: (bytes) => void state.update(bytes), digest: () => state.digest() }
 }
 
@@ -63,6 +67,7 @@ export function digestWith(algorithm: Algorithm, bytes: Uint8Array): Digest {
 }
 
 function hashOf(algorithm: Algorithm, bytes: Uint8Array): Uint8Array {
+  if (algorithm !== 'blake3') return hash(algorithm, bytes, 'buffer')
   const hasher = createHasher(algorithm)
   hasher.update(bytes)
   return hasher.digest()

@@ -35,3 +35,4 @@ export {
 } from './multi-hash.ts'
 export type { UploadStat, UploadStore } from './upload-store.ts'
 export { type Expectation, verified, verifiedStream } from './verified-stream.ts'
+export { startThread } from './worker-thread.ts'

@@ -8,11 +8,11 @@
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { dirname, extname } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import Sqlite from 'better-sqlite3'
+import { startThread } from '../../storage/index.ts'
 import { RegistryError } from '../errors.ts'
 import { type Database, SQLITE_TRAITS, type Sql, type SqlValue, type WriteConnection } from './sql.ts'
 import { turnReader } from './turn-reader.ts'
@@ -239,8 +239,7 @@ function startCheckpointer(path: string, wal: Wal): Checkpointer {
 }
 
 function spawnCheckpointWorker(path: string): Worker {
-  const file = fileURLToPath(new URL(`./checkpoint-worker${extname(import.meta.url)}`, import.meta.url))
-  const worker = new Worker(file, { workerData: { path } })
+  const worker = startThread('checkpoint-worker', import.meta.url, { workerData: { path } })
   worker.unref()
   return worker
 }
