@@ -1,8 +1,8 @@
 /**
  * Where hashing should leave the event loop, and what one large body costs from end to end. Prints tables, asserts
- * nothing. The constants INLINE_BYTES, SEGMENT_BYTES and WRITE_BYTES of src/storage come from here.
+ * nothing. The constants INLINE_BYTES, SEGMENT_BYTES, WRITE_BYTES and FLUSH_BYTES of src/storage come from here.
  *
- *     node bench/hash-threshold.ts [--quick] [folder on the disk to measure]
+ *     node bench/hash-threshold.ts [--quick] [--memory] [folder on the disk to measure]
  */
 import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -10,7 +10,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { closeHashWorkers, createMultiHash, digestBytes, hashContent } from '../src/storage/index.ts'
 import { openLocalStore } from '../src/storage/local/index.ts'
 import { ThreadedHash } from '../src/storage/threaded-hash.ts'
@@ -113,33 +112,38 @@ async function throughputTable(root: string): Promise<void> {
   console.table(rows)
 }
 
+/** In a process of its own, so that what the other tables left behind is not counted. */
 async function memoryTable(root: string): Promise<void> {
-  const mib = quick ? 1024 : 4096
-  await storeRate(root, 64)
-  await sleep(200)
-  const before = process.memoryUsage.rss()
-  let peak = before
-  const timer = setInterval(() => {
-    peak = Math.max(peak, process.memoryUsage.rss())
-  }, 20)
-  const { rate, delay } = await storeRate(root, mib)
-  clearInterval(timer)
-  console.table([
-    {
+  const started = process.memoryUsage.rss()
+  const rows = []
+  for (const mib of quick ? [256, 1024] : [256, 4096]) {
+    const before = process.memoryUsage.rss()
+    let peak = before
+    const timer = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage.rss())
+    }, 10)
+    const { rate, delay } = await storeRate(root, mib)
+    clearInterval(timer)
+    rows.push({
       MiB: mib,
       'MiB/s': Math.round(rate),
       'RSS before, MiB': Math.round(before / MiB),
       'growth at the peak, MiB': Math.round((peak - before) / MiB),
+      'growth since the start, MiB': Math.round((peak - started) / MiB),
       'longest loop delay, ms': delay.toFixed(1),
-    },
-  ])
+    })
+  }
+  console.table(rows)
 }
 
 const root = await mkdtemp(join(folder, 'hash-threshold-'))
 try {
-  await thresholdTable()
-  await throughputTable(root)
-  await memoryTable(root)
+  if (process.argv.includes('--memory')) await memoryTable(root)
+  else {
+    await thresholdTable()
+    await throughputTable(root)
+    spawnSync(process.execPath, [import.meta.filename, '--memory', ...process.argv.slice(2)], { stdio: 'inherit' })
+  }
 } finally {
   await closeHashWorkers()
   await rm(root, { recursive: true, force: true })
