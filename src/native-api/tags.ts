@@ -2,7 +2,6 @@
 import { parseTag } from '../registry/index.ts'
 import { jsonReply, operation } from './operation.ts'
 import { PACKAGE_ANSWER } from './packages.ts'
-import { ApiError } from './problem.ts'
 import { hostOf, packageJson } from './representations.ts'
 
 export const putPackageTag = operation({
@@ -27,12 +26,7 @@ export const deletePackageTag = operation({
     const { tag, package_id: id } = { tag: parseTag(params.tag!), package_id: params.package_id! }
     const tagged = await context.registry.packages.get(id)
     // Elsewhere in the repository the tag may well exist: this path names this package's tags only.
-    if (tagged.oci === null || !tagged.oci.tags.includes(tag)) {
-      throw new ApiError('tag-unknown', `The package has no tag '${tag}'`, {
-        detail: { field: 'tag', known: tagged.oci?.tags ?? [] },
-      })
-    }
-    await context.registry.tags.remove(tagged.repository, tag, { actor })
+    await context.registry.tags.remove(tagged.repository, tag, { actor, packageId: tagged.id })
     return { status: 204 }
   },
 })

@@ -312,8 +312,11 @@ export interface Tags {
   ): Promise<{ tags: readonly string[]; more: boolean }>
   /** Throws `package-unknown`, `package-not-finalized`, `tag-reserved`. */
   set(packageId: string, tag: Tag, options: { actor: string }): Promise<Package>
-  /** The manifest stays. Throws `tag-unknown`, `repository-unknown`, `tag-reserved`. */
-  remove(repository: RepositoryName, tag: Tag, options: { actor: string }): Promise<void>
+  /**
+   * The manifest stays. With `packageId`, only where the tag points at that package. Throws `tag-unknown`,
+   * `repository-unknown`, `tag-reserved`.
+   */
+  remove(repository: RepositoryName, tag: Tag, options: { actor: string; packageId?: string }): Promise<void>
 }
 
 export interface Referrers {

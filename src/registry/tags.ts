@@ -10,6 +10,8 @@ import { readPackage, readPackageRow } from './package-rows.ts'
 import type { Tags } from './registry.ts'
 import { getRepository } from './repositories.ts'
 
+const TAG = 'SELECT package_id FROM tags WHERE repository_id = ? AND name = ?'
+
 export function createTags(core: Core): Tags {
   const { reader } = core.database
   return {
@@ -33,13 +35,15 @@ export function createTags(core: Core): Tags {
       })
       return readPackage(reader, packageId)
     },
-    async remove(repository, tag, { actor }) {
+    async remove(repository, tag, { actor, packageId }) {
       const { repository_id: repositoryId } = await getRepository(reader, repository)
       await core.recorder.record(actor, async (tx) => {
         await refuseReservedTag(tx, tag)
-        const row = await tx.get('SELECT digest FROM tags WHERE repository_id = ? AND name = ?', [repositoryId, tag])
-        if (!row)
-          throw new RegistryError('tag-unknown', `Repository '${repository}' has no tag '${tag}'`, { field: 'tag' })
+        const row = await tx.get<{ package_id: string }>(TAG, [repositoryId, tag])
+        if (!row || (packageId !== undefined && row.package_id !== packageId)) {
+          const owner = packageId === undefined ? `Repository '${repository}'` : `Package ${packageId}`
+          throw new RegistryError('tag-unknown', `${owner} has no tag '${tag}'`, { field: 'tag' })
+        }
         const payload = { tag, salt: core.ids.random(16) }
         return {
           events: [{ type: 'v1.tag.deleted', subjectKind: 'repository', subjectId: repositoryId, payload }],
@@ -57,10 +61,7 @@ export async function tagEvents(
   target: { repositoryId: string; tag: string; packageId: string; digest: Digest },
 ): Promise<NewEvent[]> {
   const { repositoryId, tag, packageId, digest } = target
-  const row = await tx.get<{ package_id: string }>('SELECT package_id FROM tags WHERE repository_id = ? AND name = ?', [
-    repositoryId,
-    tag,
-  ])
+  const row = await tx.get<{ package_id: string }>(TAG, [repositoryId, tag])
   if (row?.package_id === packageId) return []
   const payload = { tag, package_id: packageId, digest, salt: core.ids.random(16) }
   return [{ type: 'v1.tag.set', subjectKind: 'repository', subjectId: repositoryId, payload }]
