@@ -4,6 +4,7 @@ import { OCI_MANIFEST_LIMIT_BYTES, parseReference } from '../../src/registry/ind
 import type { Digest } from '../../src/storage/index.ts'
 import { bytesOf } from '../support/bytes.ts'
 import { DATABASES } from '../support/databases.ts'
+import { openTestRegistry } from '../support/open-test-registry.ts'
 import { codeOf, refusalOf } from '../support/refusals.ts'
 import {
   ACTOR,
@@ -191,6 +192,37 @@ describe.each(DATABASES)('a manifest on $engine', (engine) => {
     await put(free)
     await remove(sha256Of(free))
     await expectSound(store)
+  })
+
+  it('is kept by the class that is configured for what names none', async () => {
+    await store.restart({ ociRetentionClass: 'transient' })
+    const { packageId, digest } = await put(imageOf(), 'v1')
+    expect(await store.registry.packages.get(packageId)).toMatchObject({
+      retentionClass: 'transient',
+      expiresAt: '2026-01-02T00:00:00.000Z',
+    })
+    expect(await codeOf(remove(digest))).toBe('retained')
+    const free = imageOf({ annotations: { 'vnd.artifactstore.retention-class': 'user-managed' } })
+    await put(free)
+    await remove(sha256Of(free))
+    await expectSound(store)
+  })
+
+  it('whose tag another process moved is the new one at once', async () => {
+    const one = imageOf({ annotations: { n: '1' } })
+    const two = imageOf({ annotations: { n: '2' } })
+    await put(one, 'v1')
+    expect((await get('v1')).digest).toBe(sha256Of(one))
+    const other = await openTestRegistry({
+      folder: store.folder,
+      location: store.location,
+      dependencies: { clock: store.clock, soleServer: false },
+    })
+    await putManifest(other, REPOSITORY, two, 'v1')
+    expect((await get('v1')).digest).toBe(sha256Of(two))
+    await other.registry.manifests.remove(REPOSITORY, sha256Of(two), { actor: ACTOR })
+    expect(await codeOf(() => get('v1'))).toBe('manifest-unknown')
+    await other.registry.dispose()
   })
 
   it('that refers to itself through others is deleted all the same', async () => {
