@@ -208,7 +208,7 @@ describe.each(DATABASES)('damaged bytes on $engine', (engine) => {
     const refusals = await Promise.all(
       ['team/a', 'team/b', 'team/a'].map((name) => refusalOf(store.registry.blobs.open(repo(name), digest))),
     )
-    expect(refusals[0]!.code).toBe(code)
+    // Who comes when the first has moved the bytes aside finds none.
     for (const refusal of refusals) expect(['content-damaged', 'content-missing']).toContain(refusal.code)
     expect(store.alarms).toEqual([{ what: code, detail: { blake3: blake3Of(bytes), backend: 'local', mismatch } }])
     expect(await store.registry.health()).toMatchObject({ healthy: false, failedLocations: 1 })

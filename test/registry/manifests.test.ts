@@ -94,6 +94,8 @@ describe.each(DATABASES)('a manifest on $engine', (engine) => {
       store.clock.advance(GRACE)
     }
     expect(new Set(ids).size).toBe(3)
+    const rows = await store.database.reader.all('SELECT package_id, generation FROM manifests ORDER BY generation')
+    expect(rows).toEqual(ids.map((id, n) => ({ package_id: id, generation: n + 1 })))
     for (const id of ids) expect((await store.registry.packages.get(id)).status).toBe('deleted')
     const other = await openTestStore(engine)
     expect((await putManifest(other, REPOSITORY, image)).packageId).toBe(ids[0])

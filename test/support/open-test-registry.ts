@@ -28,13 +28,15 @@ export interface TestRegistryOptions {
   /** Absent: a SQLite file in the folder. */
   readonly location?: DatabaseLocation
   readonly folder?: string
+  /** The database has its schema already. */
+  readonly isMigrated?: boolean
   readonly dependencies?: Partial<RegistryDependencies>
 }
 
 export async function openTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'artifactstore-test-')))
   const location = options.location ?? { kind: 'sqlite' as const, path: join(folder, 'registry.db') }
-  await migrate({ location, migrations: MIGRATIONS, views: VIEWS })
+  if (!options.isMigrated) await migrate({ location, migrations: MIGRATIONS, views: VIEWS })
   const local: Backend = {
     id: 'local',
     ...(await openLocalStore({ root: join(folder, 'storage'), durability: 'durable' })),

@@ -60,9 +60,9 @@ export async function openTestStore(
   const alarms: Alarmed[] = []
   const given = { clock, alarm: (what: string, detail: Alarmed['detail']) => alarms.push({ what, detail }) }
   const folder = await mkdtemp(join(tmpdir(), 'artifactstore-test-'))
-  const { location, drop } = await engine.create(folder)
+  const { location, drop } = await engine.createMigrated(folder)
   const open = (extra: Partial<RegistryDependencies>): Promise<TestRegistry> =>
-    openTestRegistry({ folder, location, dependencies: { ...given, ...dependencies, ...extra } })
+    openTestRegistry({ folder, location, isMigrated: true, dependencies: { ...given, ...dependencies, ...extra } })
   let opened: TestRegistry | undefined = await open({})
   const database = await openDatabase(location, { durability: 'relaxed' })
   const root = join(folder, 'storage')
@@ -111,7 +111,11 @@ export function blobPath(root: string, blake3: string): string {
 }
 
 /** What must hold whatever happened: views equal the log, the chain is whole, and nothing dangles (core-rules 14). */
-export async function expectSound({ registry, database, blobPath: pathOf }: TestStore): Promise<void> {
+export async function expectSound({
+  registry,
+  database,
+  blobPath: pathOf,
+}: Pick<TestStore, 'registry' | 'database' | 'blobPath'>): Promise<void> {
   expect((await registry.verifyViews()).differences).toEqual([])
   expect(await registry.verifyLog()).not.toHaveProperty('brokenAt')
   const stored = await database.reader.all<{ blake3: string; size: number }>(

@@ -2,11 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MIGRATIONS } from '../../migrations/index.ts'
 import type { Database } from '../../src/registry/database/sql.ts'
 import type { NewEvent } from '../../src/registry/events/event.ts'
 import { readEvents, type StoredEvent } from '../../src/registry/events/event-log.ts'
-import { migrate, openDatabase, VIEWS } from '../../src/registry/index.ts'
+import { openDatabase, VIEWS } from '../../src/registry/index.ts'
 import { createRecorder, type Decision, type Recorder } from '../../src/registry/record.ts'
 import { type Applier, createApplier } from '../../src/registry/views/index.ts'
 import { sequentialIds } from './clock.ts'
@@ -62,8 +61,7 @@ export async function openTestLog(
   options: { apply?: Applier; wrap?: (database: Database) => Database } = {},
 ): Promise<TestLog> {
   const folder = await mkdtemp(join(tmpdir(), 'artifactstore-log-'))
-  const { location, drop } = await engine.create(folder)
-  await migrate({ location, migrations: MIGRATIONS, views: VIEWS })
+  const { location, drop } = await engine.createMigrated(folder)
   const clock = { now: Date.parse('2026-01-01T00:00:00Z') }
   const flushFailures: unknown[] = []
   const opened: { database: Database; recorder: Recorder }[] = []
