@@ -105,6 +105,14 @@ function services(core: Core): OpenedRegistry {
   const { database, recorder } = core
   const uploads = createUploads(core)
   const events = createFeed(core)
+  let disposed: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    uploads.close()
+    await events.close()
+    await recorder.close()
+    await database.close()
+    await closeHashWorkers()
+  }
   return {
     packages: createPackages(core),
     files: createFiles(core),
@@ -122,12 +130,9 @@ function services(core: Core): OpenedRegistry {
     verifyLog: (onProgress) => verifyLog(database.reader, 0, onProgress),
     sweepUploads: () => sweepUploads(core),
     erase: (packageId, request) => erasePackage(core, packageId, request),
-    async dispose() {
-      uploads.close()
-      await events.close()
-      await recorder.close()
-      await database.close()
-      await closeHashWorkers()
+    dispose() {
+      disposed ??= close()
+      return disposed
     },
   }
 }

@@ -1,4 +1,5 @@
 /** Writing to an upload under a lease: the bytes, their running hashes, and what a failure leaves. */
+import { Readable } from 'node:stream'
 import {
   algorithmOf,
   type Content,
@@ -125,20 +126,30 @@ export class UploadWriter {
     await commitStaged(this.#core, staged)
   }
 
-  /** Copies back what a completion that failed, or was killed, had made a blob of. */
+  /**
+   * Brings the store to the acknowledged bytes: drops what a killed request left beyond them, and copies back what a
+   * completion that did not come to its event had made a blob of. Throws `upload-unknown` where they are nowhere: after a
+   * failed fsync the store drops them, since nobody can believe them.
+   */
   async #recall(row: UploadRow): Promise<void> {
-    const digest = boundTo(row)
-    if (!digest) return
     const { uploads, blobs } = backendOf(this.#core, row.backend_id)
-    if (((await uploads.size(row.store_id)) ?? 0) >= row.size) return
+    const stored = (await uploads.size(row.store_id)) ?? 0
+    if (stored === row.size) return
+    const digest = boundTo(row)
     try {
-      await uploads.create(row.store_id)
-      await uploads.append(row.store_id, 0, verified(await blobs.open(digest), { digest, size: row.size }))
-      return
+      if (stored > row.size) {
+        // An append drops what lies beyond its offset.
+        await uploads.append(row.store_id, row.size, Readable.from([]))
+        return
+      }
+      if (digest) {
+        await uploads.create(row.store_id)
+        await uploads.append(row.store_id, 0, verified(await blobs.open(digest), { digest, size: row.size }))
+        return
+      }
     } catch (error) {
       if (!(error instanceof StorageError && LOST.has(error.code))) throw storageRefusal(error)
     }
-    // Damaged, or removed as a blob that nobody named: there is nothing left to go on from.
     await this.#core.recorder.write((tx) => closeUpload(tx, row.upload_id, row.expires_at))
     await drop(this.#core, { storeId: row.store_id, backendId: row.backend_id })
     throw uploadUnknown(row.upload_id)

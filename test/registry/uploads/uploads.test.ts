@@ -155,6 +155,17 @@ describe.each(DATABASES)('an upload on $engine', (engine) => {
     expect((await readBlob(store, 'team/app', sha256Of(BYTES))).equals(BYTES)).toBe(true)
   })
 
+  it('is completed with its acknowledged bytes only, whatever a killed request left beyond them', async () => {
+    const key = await beginUpload(store)
+    await store.registry.uploads.append(key, contentOf(BYTES))
+    await store.restart()
+    const [name] = await stagedFiles(store)
+    await appendFile(join(store.folder, 'storage', 'uploads', name!), 'never acknowledged')
+    expect((await store.registry.uploads.complete(key, sha256Of(BYTES))).size).toBe(BYTES.length)
+    expect((await readBlob(store, 'team/app', sha256Of(BYTES))).equals(BYTES)).toBe(true)
+    await expectSound(store)
+  })
+
   it('is busy while another request writes to it, and free when that one is gone', async () => {
     const key = await beginUpload(store)
     const slow = slowBody(BYTES.subarray(0, 10))
