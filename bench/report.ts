@@ -27,6 +27,11 @@ export function spread(values: readonly number[]): number {
   return (Math.max(...values) - Math.min(...values)) / median(values)
 }
 
+/** Of each round's own pair, because machines change speed between rounds: drift cancels out within a pair. */
+export function pairedRatio(values: readonly number[], limits: readonly number[]): number {
+  return median(values.map((value, round) => value / limits[round]!))
+}
+
 export function table(figures: readonly Figure[]): string {
   const rows = figures.map((f) => [
     f.name,

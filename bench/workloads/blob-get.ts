@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startBare } from '../bare-process.ts'
 import { load } from '../load.ts'
-import { type Figure, median, spread } from '../report.ts'
+import { type Figure, median, pairedRatio, spread } from '../report.ts'
 import { pushBlob } from '../seed.ts'
 import { AUTHORIZATION, startServer } from '../server-process.ts'
 
@@ -19,8 +19,8 @@ export async function blobGet({ quick }: { quick: boolean }): Promise<Figure[]> 
     const file = join(server.folder, 'same.bin')
     await writeFile(file, bytes)
     const bare = await startBare('file', file, String(bytes.length))
-    const options = { seconds: quick ? 2 : 5, connections: 4, headers: AUTHORIZATION }
-    for (let round = 0; round < 3; round += 1) {
+    const options = { seconds: quick ? 1 : 2, connections: 4, headers: AUTHORIZATION }
+    for (let round = 0; round < (quick ? 5 : 9); round += 1) {
       rates.bare.push((await load(bare.url, options)).bytesPerSecond)
       rates.ours.push((await load(`${server.url}/v2/bench/get/blobs/${digest}`, options)).bytesPerSecond)
     }
@@ -37,7 +37,7 @@ export async function blobGet({ quick }: { quick: boolean }): Promise<Figure[]> 
       spread: spread(rates.ours),
       against: 'bare node:http piping the same file',
       limit: limit / MIB,
-      ratio: value / limit,
+      ratio: pairedRatio(rates.ours, rates.bare),
       target: 0.9,
     },
   ]

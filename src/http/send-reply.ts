@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Exchange } from './exchange.ts'
+import { atEndOfTurn } from './outbox.ts'
 import type { Reply } from './reply.ts'
 
 /** A body of at most this announced length is read to its end, so that the connection can be used again. */
@@ -30,13 +31,15 @@ function sendBytes(exchange: Exchange, reply: Reply, body: Uint8Array | string |
   const { response } = exchange
   response.writeHead(reply.status, headersOf(exchange, reply, body))
   if (body === undefined || exchange.method === 'HEAD') {
-    response.end()
+    atEndOfTurn(() => void response.end())
     return
   }
   exchange.sent = Buffer.byteLength(body)
-  // Head and a Latin-1 text leave in one write where a Buffer would make it two and a vector.
-  if (typeof body === 'object' && body.length <= ONE_WRITE_BYTES) response.end(latin1(body), 'latin1')
-  else response.end(body)
+  atEndOfTurn(() => {
+    // Head and a Latin-1 text leave in one write where a Buffer would make it two and a vector.
+    if (typeof body === 'object' && body.length <= ONE_WRITE_BYTES) response.end(latin1(body), 'latin1')
+    else response.end(body)
+  })
 }
 
 /** The same bytes, one character each. */
