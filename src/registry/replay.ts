@@ -14,14 +14,21 @@ import { type Applier, createApplier, type View } from './views/index.ts'
 const SHADOW = 'shadow_'
 /** Where `view_versions` says which replay may write; no view has this name. */
 const RUNNING = '(replay)'
-/** Events folded in one write transaction: long enough to be fast, short enough to let writers in between. */
-const SLICE = 200
+/**
+ * Events folded in one write transaction. Each writes the pages that it touches once, and keys are digests, so touches
+ * nearly all: 8,000 to 12,000 events a second with slices of 200, 17,000 with 4,000, which hold the log for 200 ms.
+ */
+const SLICE = 4_000
+/** Events read at once. */
+const READ = 500
 
 export interface ReplayOptions {
   readonly database: Database
   readonly recorder: Recorder
   readonly views: readonly View[]
   readonly onProgress?: (progress: Progress) => void
+  /** Events folded in one write transaction. */
+  readonly slice?: number
 }
 
 /**
@@ -40,22 +47,30 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 }
 
 async function rebuild(
-  { database, recorder, views, onProgress }: ReplayOptions,
+  { database, recorder, views, onProgress, slice = SLICE }: ReplayOptions,
   generation: string,
 ): Promise<ReplayReport> {
   const apply = createApplier(views, shadowPrefix(generation))
   await recorder.exclusively((tx) => begin(tx, database, views, generation))
   let position = 0
+  // A slice is folded while the one before it goes to the disk; no further ahead, so that a failure is met at once.
+  let flushing: Promise<void> = Promise.resolve()
   for (;;) {
     const { sequence } = await readHead(database.reader)
-    if (sequence - position <= SLICE) break
-    position = await recorder.exclusively(async (tx) => {
-      await requireOwn(tx, generation)
-      return fold(tx, apply, position, SLICE)
+    if (sequence - position <= slice) break
+    const before = flushing
+    position = await new Promise<number>((folded, failed) => {
+      flushing = recorder.exclusively(async (tx) => {
+        await requireOwn(tx, generation)
+        folded(await fold(tx, apply, position, slice))
+      })
+      flushing.catch(failed)
     })
+    await before
     onProgress?.({ done: position, total: sequence })
     await nextTurn()
   }
+  await flushing
   return recorder.exclusively(async (tx) => {
     await requireOwn(tx, generation)
     position = await fold(tx, apply, position, Number.MAX_SAFE_INTEGER)
@@ -102,7 +117,7 @@ export async function fold(tx: Sql, apply: Applier, position: number, limit: num
   let reached = position
   let left = limit
   while (left > 0) {
-    const events = await readEvents(tx, reached, Math.min(left, SLICE), upTo)
+    const events = await readEvents(tx, reached, Math.min(left, READ), upTo)
     if (events.length === 0) break
     for (const event of events) await apply(tx, decodeEvent(event))
     reached = events[events.length - 1]!.sequence
@@ -142,6 +157,12 @@ async function countChanges(tx: Sql, spec: TableSpec, shadow: string): Promise<n
   const key = spec.key.join(', ')
   const keysOf = (a: string, b: string, alias: string): string =>
     `SELECT ${key} FROM (SELECT ${columns} FROM ${a} EXCEPT SELECT ${columns} FROM ${b}) ${alias}`
+  // Keys are unique: as many rows, and none of the live ones missing, means the same rows. That is the usual case.
+  const same = await tx.get(
+    `SELECT 1 AS same WHERE (SELECT count(*) FROM ${spec.name}) = (SELECT count(*) FROM ${shadow})
+       AND NOT EXISTS (SELECT ${columns} FROM ${spec.name} EXCEPT SELECT ${columns} FROM ${shadow})`,
+  )
+  if (same) return 0
   const row = await tx.get<{ n: number }>(
     `SELECT count(*) AS n FROM (${keysOf(spec.name, shadow, 'lost')} UNION ${keysOf(shadow, spec.name, 'won')}) d`,
   )

@@ -10,7 +10,7 @@
 import { digestWith, hexOf } from '../../storage/index.ts'
 import type { Row, Sql } from '../database/sql.ts'
 import { RegistryError } from '../errors.ts'
-import { decodeCanonical, encodeCanonical } from '../manifest/canonical-cbor.ts'
+import { decodeStored, encodeCanonical } from '../manifest/canonical-cbor.ts'
 import { isEventType, type NewEvent, type RecordedEvent } from './event.ts'
 
 export interface LogHead {
@@ -109,7 +109,7 @@ export function decodeEvent(stored: StoredEvent): RecordedEvent {
       { sequence: stored.sequence, type: stored.type },
     )
   }
-  const payload = stored.payload === null ? null : decodeCanonical(stored.payload)
+  const payload = stored.payload === null ? null : decodeStored(stored.payload)
   return { ...stored, payload } as unknown as RecordedEvent
 }
 

@@ -146,6 +146,7 @@ describe.each(DATABASES)('views on $engine', (engine) => {
       recorder,
       views: VIEWS,
       onProgress: (p) => progress.push(p.done),
+      slice: 200,
     })
     running = false
     await Promise.all(writers)
