@@ -83,6 +83,8 @@ export async function openApplication(config: Config, { logger }: { logger: Logg
         process.exit(74)
       },
     })
+    const risk = await registry.durabilityRisk()
+    if (risk) logger.warn(risk)
     return application(config, { logger, metrics, registry, locks })
   } catch (error) {
     for (const lock of locks) lock.release()

@@ -30,8 +30,6 @@ export interface Core {
   readonly uploadExpirySeconds: number
   readonly undeleteGraceSeconds: number
   readonly alarm: Alarm
-  /** Names this process among those that share the database. */
-  readonly processId: string
   /** Authenticates upload ids; shared by all processes. */
   readonly uploadSecret: Uint8Array
   /** As manifests name the software that wrote them: `name/version`. */

@@ -8,7 +8,7 @@ import { RegistryError } from './errors.ts'
 import type { EventPayloads, NewEvent } from './events/event.ts'
 import { identityNames } from './identities.ts'
 import { blobEvents } from './ingest.ts'
-import { encodeManifest, type NativeManifest } from './manifest/native-manifest.ts'
+import { encodeManifest, type NativeManifest, type StorageReceipt } from './manifest/native-manifest.ts'
 import { type OciMapping, toOciManifest } from './manifest/oci-mapping.ts'
 import { printable, type RelativePath, type RepositoryName, type Tag } from './names.ts'
 import { type PackageRow, readFiles, readPackage, readPackageRow } from './package-rows.ts'
@@ -87,7 +87,7 @@ async function build(core: Core, id: string, actor: string): Promise<Built> {
       sha256: file.sha256!,
       ...(file.mode === undefined ? {} : { mode: file.mode }),
     })),
-    storage_receipts: files.map((file) => ({ blake3: file.blake3!, backend_id: backendId })),
+    storage_receipts: await storageReceipts(core, id),
     retention_summary: {
       retention_class: row.retention_class,
       expires_at: row.expires_at,
@@ -124,6 +124,15 @@ async function allFiles(core: Core, id: string): Promise<File[]> {
     if (page.length < FILES_PAGE) return files
     after = page[page.length - 1]!.key
   }
+}
+
+/** Where the bytes of the files are, as the log knows it. */
+async function storageReceipts(core: Core, id: string): Promise<StorageReceipt[]> {
+  return core.database.reader.all<StorageReceipt>(
+    `SELECT DISTINCT l.blake3, l.backend_id FROM files f JOIN storage_locations l ON l.blake3 = f.digest
+     WHERE f.package_id = ? AND l.status = 'stored'`,
+    [id],
+  )
 }
 
 function requireDraft(row: Pick<PackageRow, 'package_id' | 'status'>): void {

@@ -2,7 +2,6 @@
  * Opens the domain over a database and storage backends that the caller constructed: checks the log, brings stale views
  * up to date, and hands out the services. Closing the registry closes the database.
  */
-import { randomUUID } from 'node:crypto'
 import { canTellHealth, closeHashWorkers } from '../storage/index.ts'
 import { createBlobs } from './blobs.ts'
 import { createCatalog } from './catalog.ts'
@@ -95,7 +94,6 @@ async function createCore(dependencies: RegistryDependencies): Promise<Core> {
     uploadExpirySeconds: dependencies.uploadExpirySeconds ?? DAY,
     undeleteGraceSeconds: dependencies.undeleteGraceSeconds ?? 7 * DAY,
     alarm: dependencies.alarm ?? (() => undefined),
-    processId: randomUUID(),
     uploadSecret: secret!.value,
     generator: `artifact-store/${dependencies.version}`,
   }
@@ -125,6 +123,7 @@ function services(core: Core): OpenedRegistry {
     events,
     refs: registryRefStore(createRefRecords(core)),
     health: () => health(core),
+    durabilityRisk: () => database.durabilityRisk(),
     replay: (onProgress) => replay({ database, recorder, views: VIEWS, onProgress }),
     verifyViews: (onProgress) => verifyViews(database, VIEWS, onProgress),
     verifyLog: (onProgress) => verifyLog(database.reader, 0, onProgress),

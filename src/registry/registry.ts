@@ -18,6 +18,8 @@ export interface Registry {
   readonly catalog: Catalog
   readonly events: EventFeed
   health(): Promise<RegistryHealth>
+  /** What about the database's set-up can lose what was acknowledged, in a sentence for the operator. */
+  durabilityRisk(): Promise<string | undefined>
   /** Rebuilds every view from the log. */
   replay(onProgress?: (progress: Progress) => void): Promise<ReplayReport>
   verifyViews(onProgress?: (progress: Progress) => void): Promise<ViewReport>

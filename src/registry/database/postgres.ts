@@ -34,12 +34,26 @@ export async function openPostgres({ url, durability, poolSize = 10 }: PostgresO
     breathe: async () => undefined,
     // Its WAL is the operator's archive; the old row versions go here and now instead of with the next autovacuum.
     scrub: async () => void (await pool.query('VACUUM events')),
+    durabilityRisk: () => durabilityRisk(reader),
     ping: async () => void (await reader.get('SELECT 1 AS one')),
     close: async () => {
       await writer.end()
       await pool.end()
     },
   }
+}
+
+/** A failover to a standby that lags loses what was acknowledged; a server without fsync loses it with its power. */
+async function durabilityRisk(sql: Sql): Promise<string | undefined> {
+  const row = await sql.get<{ fsync: string; synchronous: string; standbys: number }>(
+    `SELECT current_setting('fsync') AS fsync, current_setting('synchronous_standby_names') AS synchronous,
+       (SELECT count(*) FROM pg_stat_replication) AS standbys`,
+  )
+  if (row?.fsync === 'off') return 'PostgreSQL runs with fsync off: a power loss can lose acknowledged packages'
+  if (row && row.standbys > 0 && row.synchronous === '') {
+    return 'PostgreSQL replicates asynchronously: a failover can lose acknowledged packages; set synchronous_standby_names'
+  }
+  return undefined
 }
 
 type Query = (config: pg.QueryConfig, params?: undefined) => Promise<pg.QueryResult>

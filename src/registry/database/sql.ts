@@ -85,6 +85,8 @@ export interface Database {
   /** After an erasure: what was overwritten leaves the engine's own log too, as far as readers in the way allow. */
   scrub(): Promise<void>
   ping(): Promise<void>
+  /** What about this database's set-up can lose acknowledged commits (core-rules 8); undefined when nothing is known. */
+  durabilityRisk(): Promise<string | undefined>
   close(): Promise<void>
 }
 

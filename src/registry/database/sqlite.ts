@@ -49,6 +49,7 @@ export async function openSqlite({ path, durability }: SqliteOptions): Promise<D
     snapshot: (work) => snapshot(path, work),
     breathe: () => checkpointer.breathe(),
     scrub: () => checkpointer.empty(),
+    durabilityRisk: async () => undefined,
     ping: async () => void reader.get('SELECT 1'),
     close: async () => {
       await checkpointer.stop()

@@ -43,6 +43,8 @@ export interface Leased {
   readonly key: UploadKey
   readonly facts: UploadFacts
   readonly row: UploadRow
+  /** Whom the lease names. */
+  readonly owner: string
   /** Bytes that will be acknowledged when the lease ends. */
   size: number
 }
@@ -72,23 +74,23 @@ export class UploadWriter {
 
   /** Throws `upload-unknown`, `upload-busy`, `upload-offset-mismatch` before `work` begins. */
   async withLease<T>(key: UploadKey, at: number | undefined, work: (leased: Leased) => Promise<T>): Promise<T> {
-    const { recorder, clock, ids, processId } = this.#core
+    const { recorder, clock, ids } = this.#core
     const facts = this.factsOf(key)
+    // Of this request, not of the process: another request here must not end a lease that it took over.
+    const owner = ids.uuid()
     const place = () => ({ storeId: ids.uuid(), backendId: this.backendFor(key) })
-    const row = await recorder.write((tx) =>
-      leaseUpload(tx, key.id, facts, { owner: processId, now: clock(), at, place }),
-    )
-    const leased: Leased = { key, facts, row, size: row.size }
+    const row = await recorder.write((tx) => leaseUpload(tx, key.id, facts, { owner, now: clock(), at, place }))
+    const leased: Leased = { key, facts, row, owner, size: row.size }
     const renewal = setInterval(() => {
       // A renewal that fails is made up for by the next one, and in the end by the lease's length.
-      recorder.write((tx) => renewLease(tx, key.id, processId, clock())).catch(() => undefined)
+      recorder.write((tx) => renewLease(tx, key.id, owner, clock())).catch(() => undefined)
     }, LEASE_MS / 3)
     try {
       await this.#recall(row)
       return await work(leased)
     } finally {
       clearInterval(renewal)
-      await recorder.write((tx) => endLease(tx, key.id, processId, leased.size))
+      await recorder.write((tx) => endLease(tx, key.id, owner, leased.size))
     }
   }
 
@@ -121,8 +123,9 @@ export class UploadWriter {
    * fetched back by the next request.
    */
   async commit(leased: Leased, staged: Staged): Promise<void> {
-    const { recorder, processId } = this.#core
-    await recorder.write((tx) => bindUpload(tx, leased.key.id, processId, leased.size, staged.digests.blake3))
+    await this.#core.recorder.write((tx) =>
+      bindUpload(tx, leased.key.id, leased.owner, leased.size, staged.digests.blake3),
+    )
     await commitStaged(this.#core, staged)
   }
 
