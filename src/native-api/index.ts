@@ -1,6 +1,6 @@
 /** The public face of the native API: its endpoints and its error table. `cli/` and `web/` use `wire.ts` instead. */
 import type { Endpoint } from '../http/index.ts'
-import { openApiDocument } from './openapi.ts'
+import { type OpenApiDocument, openApiDocument } from './openapi.ts'
 import { endpointOf, type NativeContext } from './operation.ts'
 import { ROUTES } from './routes.ts'
 
@@ -21,7 +21,11 @@ export type NativeApiOptions = Omit<NativeContext, 'openApi'>
 
 /** The rows to mount; `problemReply` is their surface's error table. */
 export function nativeEndpoints(options: NativeApiOptions): readonly Endpoint[] {
-  const document = openApiDocument(ROUTES, options.version)
-  const context: NativeContext = { ...options, openApi: () => document }
+  let document: OpenApiDocument | undefined
+  const openApi = (): OpenApiDocument => {
+    document ??= openApiDocument(ROUTES, options.version)
+    return document
+  }
+  const context: NativeContext = { ...options, openApi }
   return ROUTES.map((route) => endpointOf(route, context))
 }
