@@ -17,9 +17,9 @@ const WORKLOADS = {
   idle,
   'manifest-get': manifestGet,
   'blob-get': blobGet,
-  'blob-push': blobPush,
   'small-packages': smallPackages,
   replay: replayEvents,
+  'blob-push': blobPush,
 } as const
 
 const { values } = parseArgs({
