@@ -59,9 +59,9 @@ function notes(): string {
 What bounds them, where that is known:
 
 - Memory idle: half of it is Node's own program text. The server runs with \`--max-semi-space-size=2\`, as \`npm start\` does;
-  without that flag it is 8 MiB more.
-- Manifest GET: the socket. A write costs 17 µs of some 25 when the receiver must be woken for it, so small answers leave
-  together at the end of a turn of the event loop.
+  without that flag it is some MiB more (98 against 110 in one measurement, no request made).
+- Manifest GET: the socket. In a profile of both, a write took 27 µs here and 17 µs in the bare server, which writes without
+  a pause, so that its receiver never sleeps. Small answers therefore leave together at the end of a turn of the event loop.
 - Blob push: receiving, hashing (BLAKE3 and SHA-256 on a thread) and writing share two cores with the client of the
   benchmark. Where SHA-256 or the disk is slower than these, it is the bound; where both are faster, processor time is.
 - Small packages: the disk's flushes. A package waits for three log flushes and two blobs, one after the other; clients

@@ -1,7 +1,7 @@
 /**
  * Small answers leave together at the end of a turn of the event loop. Written one by one, between the work for one
- * request and the next, each finds its receiver asleep and pays for waking it: 26 µs a write where back to back it is
- * 17 µs, which is a fifth of the requests that a server can answer. A turn is over in well under a millisecond.
+ * request and the next, each finds its receiver asleep and pays for waking it: 27 µs a write, where a bare server that
+ * writes without a pause takes 17. Manifest GETs went from 0.52 to 0.78 of that server's rate (bench/, --quick).
  */
 
 let waiting: (() => void)[] = []
