@@ -9,12 +9,13 @@ import express from 'express'
 import type { Logger } from 'pino'
 import { Counter, Registry as MetricsRegistry } from 'prom-client'
 import { MIGRATIONS } from '../migrations/index.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import {
   collectProcessMetrics,
-  createAuthenticator,
   createDispatcher,
   createHttpServer,
+  createOrigins,
+  type Guard,
   metricsEndpoint,
   mount,
   requestLog,
@@ -25,15 +26,18 @@ import type { Application } from './main/composition.ts'
 import { nativeEndpoints, problemReply } from './native-api/index.ts'
 import { ociEndpoints, ociSurface } from './oci/index.ts'
 import {
+  type AccessOptions,
+  type AccessRule,
   type Alarm,
   type Backend,
   checkSchema,
-  createStaticTokens,
   migrate as migrateDatabase,
   migrateFresh,
   type OpenedRegistry,
   openDatabase,
   openRegistry,
+  parseRepositoryPattern,
+  type RepositoryPattern,
   type SchemaOptions,
   type ServeLock,
   takeServeLock,
@@ -50,7 +54,12 @@ const SWEEP_MS = 10 * 60_000
 /** The registry that the configuration describes, without doors: for the library and for command-line jobs. */
 export async function openRegistryFor(
   config: Config,
-  options: { alarm?: Alarm; soleServer?: boolean; onFlushFailure?: (error: unknown) => void } = {},
+  options: {
+    alarm?: Alarm
+    soleServer?: boolean
+    onFlushFailure?: (error: unknown) => void
+    access?: AccessOptions
+  } = {},
 ): Promise<OpenedRegistry> {
   if (config.failpoints) armFailpoints(config.failpoints)
   await prepareSchema(config)
@@ -65,6 +74,7 @@ export async function openRegistryFor(
     ociRetentionClass: config.oci.retentionClass,
     uploadExpirySeconds: config.uploads.expirySeconds,
     undeleteGraceSeconds: config.retention.undeleteGraceSeconds,
+    tagRules: config.tagRules.map((rule) => ({ ...rule, repositories: patternsOf(rule.repositories) })),
     ...options,
   })
 }
@@ -77,6 +87,7 @@ export async function openApplication(config: Config, { logger }: { logger: Logg
     const registry = await openRegistryFor(config, {
       alarm: alarmFor(logger, metrics),
       soleServer: config.database.kind === 'sqlite',
+      access: accessOptions(config, logger),
       onFlushFailure: (error) => {
         // What is on disk is unknown from here on: nobody may be answered any more (core-rules 2).
         logger.fatal({ err: error }, 'the event log could not be flushed to disk; stopping at once')
@@ -85,6 +96,10 @@ export async function openApplication(config: Config, { logger }: { logger: Logg
     })
     const risk = await registry.durabilityRisk()
     if (risk) logger.warn(risk)
+    const unmentioned = registry.access.unmentioned()
+    if (unmentioned.length > 0) {
+      logger.warn(`no access rule gives anything to ${unmentioned.slice(0, 20).join(', ')}: they may do nothing`)
+    }
     return application(config, { logger, metrics, registry, locks })
   } catch (error) {
     for (const lock of locks) lock.release()
@@ -105,18 +120,30 @@ function application(
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
-  const tokens = createStaticTokens(config.auth.tokens)
-  const authenticate = createAuthenticator({ identify: tokens.identify, anonymousRead: config.auth.anonymousRead })
-  const shared = { authenticate, log: logger, observers: [requestLog(logger), requestMetrics(metrics)] }
+  const guard = registry.access as unknown as Guard
+  const originOf = createOrigins(config.server)
+  const shared = { guard, originOf, log: logger, observers: [requestLog(logger), requestMetrics(metrics)] }
   collectProcessMetrics(metrics)
-  const oci = { endpoints: ociEndpoints({ registry }), surface: ociSurface(shared) }
-  const http = createHttpServer(createDispatcher(oci.endpoints, oci.surface, app))
-  const publicHost = config.server.publicUrl ? new URL(config.server.publicUrl).host : undefined
-  const native: Surface = { ...shared, errorReply: problemReply }
+  const transport = transportHeaders(config)
+  const ociDoor = ociSurface(shared)
+  const oci = {
+    endpoints: ociEndpoints({ registry }),
+    surface: { ...ociDoor, headers: { ...ociDoor.headers, ...transport } },
+  }
+  const http = createHttpServer(createDispatcher(oci.endpoints, oci.surface, app), {
+    tls: config.server.tls,
+    onTlsProblem: (error) =>
+      logger.error({ err: error }, 'the changed certificate cannot be used; the one of before stays'),
+  })
+  const native: Surface = {
+    ...shared,
+    errorReply: problemReply,
+    headers: { 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer', ...transport },
+  }
   mount(app, oci.endpoints, oci.surface)
   mount(
     app,
-    [metricsEndpoint(metrics), ...nativeEndpoints({ registry, version: VERSION, publicHost, draining: http.draining })],
+    [metricsEndpoint(metrics), ...nativeEndpoints({ registry, version: VERSION, draining: http.draining })],
     native,
   )
   const sweep = setInterval(() => {
@@ -139,6 +166,40 @@ function application(
       for (const lock of locks) lock.release()
     },
   }
+}
+
+/** Where clients reach the server by TLS they need never try without (RFC 6797). */
+function transportHeaders({ server }: Config): Readonly<Record<string, string>> {
+  const isSecure = server.tls !== undefined || server.publicUrl?.startsWith('https:') === true
+  return isSecure ? { 'Strict-Transport-Security': 'max-age=31536000' } : {}
+}
+
+function accessOptions(config: Config, logger: Logger): AccessOptions {
+  const { tokens, anonymousRead, usersFile, localToken } = config.auth
+  const rules = config.accessRules?.map(
+    (rule, index): AccessRule => ({
+      ...rule,
+      repositories: patternsOf(rule.repositories),
+      origin: `access.rules[${index}]: ${rule.identities.join(', ')} may ${rule.allow.join(', ')} in ${rule.repositories.join(', ')}`,
+    }),
+  )
+  return {
+    tokens,
+    anonymousRead,
+    ...(usersFile ? { usersFile } : {}),
+    ...(localToken ? { localToken } : {}),
+    ...(rules ? { rules } : {}),
+    onProblem: (sentence) => logger.error(sentence),
+  }
+}
+
+/** Throws `ConfigError` for what is no pattern. */
+function patternsOf(texts: readonly string[]): RepositoryPattern[] {
+  return texts.map((text) => {
+    const pattern = parseRepositoryPattern(text)
+    if (typeof pattern === 'string') return pattern
+    throw new ConfigError([`'${text}' in a rule is no pattern of repositories: one ${pattern.problem}`])
+  })
 }
 
 async function openBackends(config: Config): Promise<Backend[]> {

@@ -5,18 +5,22 @@
  */
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import type { AccessRuleConfig, TagRuleConfig } from './config/access-values.ts'
 import { parseTokens, resolveSecret, type SecretSources } from './config/secrets.ts'
 import { SETTING_PATHS, SETTINGS, type Setting, type SettingPath, type Values } from './config/settings.ts'
 import { DEFAULT_FILE, type Environment, type Found, readConfigFile, readDotEnv } from './config/sources.ts'
 import { nearestName } from './config/spelling.ts'
 import { type BackendRoute, type DatabaseConfig, type LogLevel, ValueProblem } from './config/values.ts'
 
+export type { AccessRuleConfig, TagRuleConfig } from './config/access-values.ts'
 export type { BackendRoute, DatabaseConfig, LogLevel } from './config/values.ts'
 
 export interface ServerConfig {
   readonly host: string
   readonly port: number
   readonly publicUrl?: string
+  readonly trustedProxies: readonly string[]
+  readonly tls?: { readonly certPath: string; readonly keyPath: string }
 }
 export interface StorageConfig {
   readonly root: string
@@ -28,6 +32,9 @@ export interface AuthConfig {
   /** Each `token` or `name:token`, references read. Empty: none configured. */
   readonly tokens: readonly string[]
   readonly anonymousRead: boolean
+  readonly usersFile?: string
+  /** The token that lies beside the database, once it is made. */
+  readonly localToken?: string
   /** Where the server keeps the token that it makes where none is configured. */
   readonly tokenFile: string
 }
@@ -49,6 +56,9 @@ export interface Config {
   readonly storage: StorageConfig
   readonly durability: 'durable' | 'relaxed'
   readonly auth: AuthConfig
+  /** Absent: tokens of the configuration may do everything. */
+  readonly accessRules?: readonly AccessRuleConfig[]
+  readonly tagRules: readonly TagRuleConfig[]
   readonly oci: { readonly retentionClass: string }
   readonly uploads: { readonly expirySeconds: number }
   readonly retention: { readonly undeleteGraceSeconds: number }
@@ -224,9 +234,18 @@ function checkTogether(
       )
     }
   }
+  const { 'server.tls.cert': cert, 'server.tls.key': key } = values
+  if ((cert === undefined) !== (key === undefined)) {
+    problems.push('ARTIFACTSTORE_TLS_CERT and ARTIFACTSTORE_TLS_KEY belong together; set both or neither')
+  }
+  if (values['auth.users_file'] !== undefined && values['access.rules'] === undefined) {
+    problems.push(
+      'ARTIFACTSTORE_USERS_FILE is set and there are no access rules, so its users could do nothing; say what they may do in access.rules',
+    )
+  }
   const host = values['server.host']
   const isOpen = host !== undefined && !isLoopback(host)
-  if (context.purpose === 'serve' && isOpen && context.tokens.length === 0) {
+  if (context.purpose === 'serve' && isOpen && context.tokens.length === 0 && !values['auth.users_file']) {
     problems.push(
       `ARTIFACTSTORE_AUTH_TOKENS is empty and ARTIFACTSTORE_HOST '${printable(host)}' is open to others; set a token (openssl rand -hex 32 makes one) or listen on 127.0.0.1`,
     )
@@ -259,10 +278,10 @@ function isReferred(name: string, ...environments: Environment[]): boolean {
 function assemble(reading: Reading, rest: { tokens: readonly string[]; warnings: readonly string[] }): Config {
   // Complete, because every setting that could not be parsed is a problem and there are none.
   const at = reading.values as Values
-  const publicUrl = at['server.public_url']
+  const { 'auth.users_file': usersFile, 'access.rules': accessRules } = at
   const client = clientSlice(reading)
   return {
-    server: { host: at['server.host'], port: at['server.port'], ...(publicUrl ? { publicUrl } : {}) },
+    server: serverSlice(at),
     database: at['database.url'],
     storage: {
       root: at['storage.local_root'],
@@ -271,7 +290,14 @@ function assemble(reading: Reading, rest: { tokens: readonly string[]; warnings:
       routes: at['storage.backend_routes'],
     },
     durability: at.durability,
-    auth: { tokens: rest.tokens, anonymousRead: at['auth.anonymous_read'], tokenFile: client.tokenFile },
+    auth: {
+      tokens: rest.tokens,
+      anonymousRead: at['auth.anonymous_read'],
+      tokenFile: client.tokenFile,
+      ...(usersFile ? { usersFile } : {}),
+    },
+    ...(accessRules ? { accessRules } : {}),
+    tagRules: at['tags.rules'] ?? [],
     oci: { retentionClass: at['oci.retention_class'] },
     uploads: { expirySeconds: at['uploads.expiry_seconds'] },
     retention: { undeleteGraceSeconds: at['retention.undelete_grace_seconds'] },
@@ -280,6 +306,17 @@ function assemble(reading: Reading, rest: { tokens: readonly string[]; warnings:
     failpoints: at['test.failpoints'] ?? '',
     warnings: rest.warnings,
     shown: show(reading.found),
+  }
+}
+
+function serverSlice(at: Values): ServerConfig {
+  const { 'server.public_url': publicUrl, 'server.tls.cert': certPath, 'server.tls.key': keyPath } = at
+  return {
+    host: at['server.host'],
+    port: at['server.port'],
+    trustedProxies: at['server.trusted_proxies'],
+    ...(publicUrl ? { publicUrl } : {}),
+    ...(certPath && keyPath ? { tls: { certPath, keyPath } } : {}),
   }
 }
 

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { problemType } from '../native-api/wire.ts'
 import { ApiClient } from './api-client.ts'
+import { registerAccess } from './commands/access.ts'
 import { registerCompletion } from './commands/completion.ts'
 import { registerConfig } from './commands/config.ts'
 import { registerEvents } from './commands/events.ts'
@@ -14,6 +15,7 @@ import { registerPull } from './commands/pull.ts'
 import { registerPush } from './commands/push.ts'
 import { registerStore } from './commands/store.ts'
 import { registerTag } from './commands/tag.ts'
+import { registerToken } from './commands/token.ts'
 import { registerVersion } from './commands/version.ts'
 import {
   type ClientSettings,
@@ -103,6 +105,8 @@ const REGISTRATIONS = [
   registerInspect,
   registerManifest,
   registerTag,
+  registerToken,
+  registerAccess,
   registerEvents,
   registerLogin,
   registerHealth,

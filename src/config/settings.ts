@@ -2,6 +2,7 @@
  * The table of all settings. Reading, checking, `config show`, `docs/config.md`, `.env.example` and
  * `schemas/config.schema.json` are all made from it, so a setting exists exactly when it has a row here.
  */
+import { accessRules, addressBlocks, tagRules } from './access-values.ts'
 import {
   backendIds,
   backendRoutes,
@@ -81,6 +82,26 @@ export const SETTINGS = {
     default: '',
     description: 'The URL under which clients reach the server, where it differs (behind a reverse proxy).',
   }),
+  'server.trusted_proxies': setting({
+    name: 'ARTIFACTSTORE_TRUSTED_PROXIES',
+    kind: addressBlocks,
+    default: '',
+    description:
+      'Addresses and CIDR blocks of reverse proxies, separated by commas. Only from them `X-Forwarded-For`, `-Proto` and `-Host` are believed.',
+  }),
+  'server.tls.cert': setting({
+    name: 'ARTIFACTSTORE_TLS_CERT',
+    kind: optional(path),
+    default: '',
+    description:
+      'Certificate chain (PEM): the server speaks HTTPS, TLS 1.2 or newer. Read again when the file changes. Together with `ARTIFACTSTORE_TLS_KEY`.',
+  }),
+  'server.tls.key': setting({
+    name: 'ARTIFACTSTORE_TLS_KEY',
+    kind: optional(path),
+    default: '',
+    description: 'Private key (PEM) of the certificate.',
+  }),
   'database.url': setting({
     name: 'ARTIFACTSTORE_DATABASE_URL',
     kind: databaseUrl,
@@ -133,6 +154,27 @@ export const SETTINGS = {
     kind: boolean,
     default: 'false',
     description: 'Whether reading needs no token.',
+  }),
+  'auth.users_file': setting({
+    name: 'ARTIFACTSTORE_USERS_FILE',
+    kind: optional(path),
+    default: '',
+    description:
+      'People with passwords: an `htpasswd` file with bcrypt entries (`htpasswd -B`), read again when it changes. What they may do is said by `access.rules`, which it needs.',
+  }),
+  'access.rules': setting({
+    name: 'ARTIFACTSTORE_ACCESS_RULES',
+    kind: optional(accessRules),
+    default: '',
+    description:
+      'Who may do what where ([access.md](access.md)); in the variable as JSON. With rules, nothing is allowed that none allows. Without, tokens of the configuration may do everything.',
+  }),
+  'tags.rules': setting({
+    name: 'ARTIFACTSTORE_TAG_RULES',
+    kind: optional(tagRules),
+    default: '',
+    description:
+      'Tags that never move, by repository and pattern ([access.md](access.md#immutable-tags)); in the variable as JSON.',
   }),
   'oci.retention_class': setting({
     name: 'ARTIFACTSTORE_OCI_RETENTION_CLASS',

@@ -87,7 +87,8 @@ function settingsIn(
     let at: unknown = value
     for (const segment of segments) at = (at as Record<string, unknown> | null | undefined)?.[segment]
     if (at === undefined || at === null) continue
-    const text = Array.isArray(at) ? at.join('\n') : String(at)
+    const { structured }: Setting['kind'] = SETTINGS[path].kind
+    const text = structured ? JSON.stringify(at) : Array.isArray(at) ? at.join('\n') : String(at)
     found.set(path, { text, origin: `${path} at ${context.shown}:${context.lineOf(segments)}` })
   }
   return found

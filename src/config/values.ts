@@ -13,6 +13,8 @@ export interface Kind<T> {
   /** What the documentation calls it. */
   readonly label: string
   readonly schema: Readonly<Record<string, unknown>>
+  /** A list of objects: JSON in a variable, YAML in the file. */
+  readonly structured?: true
   /** `folder`: what relative paths are relative to. Throws `ValueProblem`. */
   readonly parse: (text: string, folder: string) => T
 }

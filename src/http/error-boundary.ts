@@ -2,12 +2,22 @@
  * The boundary of a surface: nothing thrown by a handler passes it. Known errors become what the surface's table says;
  * all others become 'internal', with the whole story in the log and only the request id in the answer.
  */
+import { admit, identified } from './authenticate.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type Call, Exchange } from './exchange.ts'
 import type { Reply } from './reply.ts'
 import { RequestError } from './request-error.ts'
 import { sendReply } from './send-reply.ts'
 import type { Surface } from './surface.ts'
+
+/** A manifest put with a hundred long tags has some 13,000 characters. */
+const URL_LIMIT = 16 * 1024
+
+function urlTooLong(): RequestError {
+  return new RequestError('url-too-long', `the path and query have more than ${URL_LIMIT} characters`, {
+    limit: URL_LIMIT,
+  })
+}
 
 /** Answers one request by one endpoint. Never rejects. `params` may throw RequestError. */
 export async function answer(
@@ -17,22 +27,16 @@ export async function answer(
 ): Promise<void> {
   const exchange = new Exchange(surface, call)
   try {
-    const authenticated = surface.authenticate(call.request.headers.authorization, endpoint.access)
-    const identity = authenticated instanceof Promise ? await authenticated : authenticated
-    if (typeof identity === 'string') throw credentialsError(identity)
-    exchange.identity = identity
+    if ((call.request.url ?? '').length > URL_LIMIT) throw urlTooLong()
+    const { access } = endpoint
+    exchange.identity = await identified(surface.guard, exchange.credential, { access, address: exchange.client })
     exchange.params = call.params()
+    admit(exchange, access)
     exchange.welcomeBody()
     await sendReply(exchange, await endpoint.handle(exchange))
   } catch (error) {
     await answerError(exchange, error)
   }
-}
-
-function credentialsError(refusal: 'missing' | 'invalid'): RequestError {
-  return refusal === 'missing'
-    ? new RequestError('credentials-missing', 'this needs a token: send it as a bearer token or as the Basic password')
-    : new RequestError('credentials-invalid', 'the credential is not valid here')
 }
 
 async function answerError(exchange: Exchange, error: unknown): Promise<void> {
@@ -57,7 +61,7 @@ async function answerError(exchange: Exchange, error: unknown): Promise<void> {
 
 function replyTo(exchange: Exchange, error: unknown): Reply {
   const { surface } = exchange
-  const context = { requestId: exchange.id, path: exchange.path }
+  const context = { requestId: exchange.id, path: exchange.path, origin: exchange.origin }
   const known = surface.errorReply(error, context)
   if (known === undefined || known.status >= 500) {
     surface.log.error({ err: error, requestId: exchange.id, route: exchange.route }, 'request failed')

@@ -4,14 +4,15 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ApiRequest, Identity } from './endpoint.ts'
+import { type Credential, credentialOf, NOBODY, requireNeed, type Standing } from './authenticate.ts'
+import type { ApiRequest, Identity, Need } from './endpoint.ts'
+import type { Origin } from './origins.ts'
 import type { RequestFacts, Surface } from './surface.ts'
 
 const SANE_ID = /^[A-Za-z0-9._-]{1,64}$/
 /** Unique across restarts and replicas by its head, within the process by its count; a UUID each would cost more. */
 const ID_HEAD = randomBytes(8).toString('hex')
 let idCount = 0
-const NOBODY: Identity = Object.freeze({ name: 'anonymous', kind: 'anonymous' })
 /** Requests whose sender waits for `100 Continue` before it sends the body. */
 const awaitingContinue = new WeakSet<IncomingMessage>()
 
@@ -45,6 +46,8 @@ export class Exchange implements ApiRequest {
   #query: URLSearchParams | undefined
   #content: AsyncIterable<Uint8Array> | undefined
   #abort: AbortController | undefined
+  #credential: Credential | undefined
+  #origin: Origin | undefined
 
   constructor(surface: Surface, { request, response, route }: Call) {
     const offered = request.headers['x-request-id']
@@ -100,6 +103,36 @@ export class Exchange implements ApiRequest {
     return this.response.destroyed || this.body.socket.destroyed
   }
 
+  get credential(): Credential {
+    this.#credential ??= credentialOf(this.body.headers.authorization)
+    return this.#credential
+  }
+
+  get origin(): string {
+    return this.#whence.url
+  }
+
+  get client(): string {
+    return this.#whence.client
+  }
+
+  get #whence(): Origin {
+    this.#origin ??= this.surface.originOf(this.body)
+    return this.#origin
+  }
+
+  standing(action: string, on: string): Standing {
+    return this.surface.guard.decide(this.identity, action, on)
+  }
+
+  may(action: string, on: string): boolean {
+    return this.standing(action, on) === 'allowed'
+  }
+
+  require(need: Need, all: readonly Need[] = [need]): void {
+    requireNeed(this.surface.guard, this.identity, { need, all })
+  }
+
   /** Lets a client that asked first send its body. */
   welcomeBody(): void {
     if (this.isAwaitingContinue && awaitingContinue.delete(this.body)) this.response.writeContinue()
@@ -138,6 +171,7 @@ export class Exchange implements ApiRequest {
       bytes: this.sent,
       milliseconds: performance.now() - this.#startedAt,
       actor: this.identity.name,
+      client: this.client,
       aborted: !response.writableFinished,
     }
   }

@@ -1,10 +1,14 @@
 /** The public face of the HTTP mechanics: what every surface needs and no surface owns. Knows no domain. */
 export {
-  type Authenticate,
   type AuthRefusal,
-  createAuthenticator,
-  credentialSecret,
-  type Identify,
+  type Credential,
+  credentialOf,
+  EVERYTHING,
+  type Guard,
+  missingCredential,
+  refusedCredential,
+  SOMEWHERE,
+  type Standing,
 } from './authenticate.ts'
 export {
   contentRangeOf,
@@ -18,10 +22,11 @@ export {
   type UploadSpan,
 } from './content-range.ts'
 export { createDispatcher } from './dispatcher.ts'
-export type { Access, ApiRequest, Endpoint, Identity } from './endpoint.ts'
+export type { Access, ApiRequest, Endpoint, Identity, Need } from './endpoint.ts'
 export { healthReply } from './health.ts'
 export { collectProcessMetrics, metricsEndpoint, requestMetrics } from './metrics.ts'
 export { mount } from './mount.ts'
+export { createOrigins, type Origin, type OriginOptions, type ReadOrigin } from './origins.ts'
 export { nextLink, type PageQuery, parseCount } from './pagination.ts'
 export type { Reply } from './reply.ts'
 export { readBody } from './request-body.ts'
@@ -30,3 +35,4 @@ export { requestLog } from './request-log.ts'
 export { expectsBody } from './send-reply.ts'
 export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts'
 export type { ErrorContext, ErrorReply, RequestFacts, RequestObserver, Surface } from './surface.ts'
+export type { TlsFiles } from './tls-files.ts'

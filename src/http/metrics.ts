@@ -3,7 +3,8 @@
  * default metrics (memory, descriptors, event-loop delay, garbage collection). The registry is injected: no globals.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client'
-import type { Access, Endpoint } from './endpoint.ts'
+import { EVERYTHING } from './authenticate.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { RequestFacts, RequestObserver } from './surface.ts'
 
 /** Seconds. From a manifest out of memory to a blob of many gigabytes. */
@@ -41,12 +42,12 @@ export function collectProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry })
 }
 
-/** `GET /metrics`. Not anonymous by default: routes and counts tell what the store is used for. */
-export function metricsEndpoint(registry: Registry, access: Access = 'read'): Endpoint {
+/** `GET /metrics`. Not open: routes and counts tell what the store is used for. */
+export function metricsEndpoint(registry: Registry): Endpoint {
   return {
     method: 'get',
     path: '/metrics',
-    access,
+    access: () => [{ anyOf: ['audit'], on: EVERYTHING }],
     handle: async () => ({
       status: 200,
       headers: { 'Content-Type': registry.contentType, 'Cache-Control': 'no-store' },

@@ -52,7 +52,7 @@ function decoded(params: Readonly<Record<string, string | string[]>>): Readonly<
 
 /** A row that only refuses: open to everybody, since the route table is no secret. */
 function refusal(path: string, error: () => unknown): Endpoint {
-  return { method: 'get', path, access: 'anonymous', handle: async () => Promise.reject(error()) }
+  return { method: 'get', path, access: 'open', handle: async () => Promise.reject(error()) }
 }
 
 function routeUnknown(): RequestError {

@@ -8,12 +8,20 @@ export const REQUEST_ERROR_CODES = [
   'credentials-missing',
   /** A credential came and is not one of ours, or is not readable. */
   'credentials-invalid',
+  /** Too many wrong credentials: `detail.retryAfterSeconds`. */
+  'attempts-exceeded',
+  /** The identity is known and may not do this. */
+  'access-denied',
+  /** The identity may, and its access token was asked for less. */
+  'scope-insufficient',
   /** No route has this path. */
   'route-unknown',
   /** The path is known, with other methods: `detail.allow` lists them. */
   'method-not-allowed',
   /** The path does not decode, or an encoded '/' stands where a name segment belongs. */
   'path-malformed',
+  /** The request's target is longer than `detail.limit` characters. */
+  'url-too-long',
   /** The body passes the limit of the route: `detail.limit`, in bytes. */
   'body-too-large',
   /** The body ended before the length that was announced. */

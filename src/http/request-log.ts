@@ -16,6 +16,7 @@ export function requestLog(log: Logger): RequestObserver {
           bytes: facts.bytes,
           ms: Math.round(facts.milliseconds * 1000) / 1000,
           actor: facts.actor,
+          client: facts.client,
           ...(facts.aborted ? { aborted: true } : undefined),
         },
         'request',

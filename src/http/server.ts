@@ -2,13 +2,29 @@
  * A Node HTTP server set up for a registry: uploads may take hours, Go clients reuse connections for a minute, and a
  * server that is told to stop finishes what it has begun.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { markAwaitingContinue } from './exchange.ts'
+import { createSlowClients } from './slow-clients.ts'
+import { readTlsFiles, type TlsFiles, watchTlsFiles } from './tls-files.ts'
 
 export interface HttpServerOptions {
   /** Milliseconds without a byte in either direction after which a connection is cut. Default 5 minutes. */
   readonly idleTimeout?: number
+  /** Absent: plain HTTP. */
+  readonly tls?: TlsFiles | undefined
+  /** Told when changed certificate files cannot be used. */
+  readonly onTlsProblem?: (error: unknown) => void
+  /** The window, in milliseconds, in which a client must move some bytes while it is waited for. Default 30 seconds. */
+  readonly slowClientWindow?: number
 }
 
 export interface HttpServer {
@@ -29,19 +45,24 @@ type ServedSocket = Socket & { [CURRENT]?: ServerResponse }
 
 export function createHttpServer(listener: RequestListener, options: HttpServerOptions = {}): HttpServer {
   const draining = new AbortController()
-  const server = createServer({
+  const settings: ServerOptions = {
     // Counts the request line too: a manifest put with a hundred tags, or a fat access token, passes Node's 16 KiB.
     maxHeaderSize: 64 * 1024,
     // 0: a 100 GiB upload over a slow line is legitimate; a silent one is cut by the idle timeout.
     requestTimeout: 0,
     // Longer than a Go client keeps an idle connection (90 s): it does not repeat a POST that meets a closing one.
     keepAliveTimeout: 95_000,
-    headersTimeout: 100_000,
-  })
+    headersTimeout: 30_000,
+  }
+  const { tls } = options
+  const server = tls ? createTlsServer({ ...settings, ...readTlsFiles(tls) }) : createServer(settings)
+  const slowClients = createSlowClients({ ...(options.slowClientWindow && { window: options.slowClientWindow }) })
+  const certificates = tls && watch(server as TlsServer, tls, options)
   server.timeout = options.idleTimeout ?? 5 * MINUTE
   const receive = (request: IncomingMessage, response: ServerResponse) => {
     ;(request.socket as ServedSocket)[CURRENT] = response
     if (draining.signal.aborted) response.shouldKeepAlive = false
+    slowClients.watch(request, response)
     listener(request, response)
   }
   server.on('request', receive)
@@ -62,10 +83,16 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
     server,
     draining: draining.signal,
     drain(deadline) {
+      certificates?.stop()
+      slowClients.stop()
       drained ??= drain(server, draining, deadline)
       return drained
     },
   }
+}
+
+function watch(server: TlsServer, tls: TlsFiles, { onTlsProblem = () => undefined }: HttpServerOptions) {
+  return watchTlsFiles(tls, { changed: (files) => server.setSecureContext(files), problem: onTlsProblem })
 }
 
 async function drain(server: Server, draining: AbortController, deadline: number): Promise<{ complete: boolean }> {

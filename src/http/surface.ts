@@ -1,12 +1,15 @@
 /** What a surface (a door with its own route table) gives the boundary besides its endpoints. */
 import type { Logger } from 'pino'
-import type { Authenticate } from './authenticate.ts'
+import type { Guard } from './authenticate.ts'
+import type { ReadOrigin } from './origins.ts'
 import type { Reply } from './reply.ts'
 
 export interface ErrorContext {
   readonly requestId: string
   /** The path as the client sent it, without the query. */
   readonly path: string
+  /** `scheme://host[:port]` under which the client reaches this server. */
+  readonly origin: string
 }
 
 /** The surface's error table as a function. Undefined: not an error it knows, so the client gets 'internal'. */
@@ -24,6 +27,8 @@ export interface RequestFacts {
   readonly bytes: number
   readonly milliseconds: number
   readonly actor: string
+  /** The client's address. */
+  readonly client: string
   readonly aborted: boolean
 }
 
@@ -34,7 +39,8 @@ export interface RequestObserver {
 }
 
 export interface Surface {
-  readonly authenticate: Authenticate
+  readonly guard: Guard
+  readonly originOf: ReadOrigin
   readonly errorReply: ErrorReply
   readonly log: Logger
   /** Sent with every answer of the surface. */

@@ -8,17 +8,19 @@ import { openLogger } from './logger.ts'
 export async function serve(config: Config, composition: Composition): Promise<void> {
   const logger = openLogger(config.log.level)
   for (const warning of config.warnings) logger.warn(warning)
-  const local = config.auth.tokens.length === 0 ? ensureLocalToken(config.auth.tokenFile) : undefined
-  const withToken = local ? { ...config, auth: { ...config.auth, tokens: [local.token] } } : config
+  const needsToken = config.auth.tokens.length === 0 && isLoopback(config.server.host)
+  const local = needsToken ? ensureLocalToken(config.auth.tokenFile) : undefined
+  const withToken = local ? { ...config, auth: { ...config.auth, localToken: local.token } } : config
   // Listened for before opening, so that a signal during a long start is not lost.
   const stop = nextSignal()
   const application = await composition.openApplication(withToken, { logger })
   try {
     const at = await application.listen()
-    const url = config.server.publicUrl ?? `http://${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`
+    const scheme = config.server.tls ? 'https' : 'http'
+    const url = config.server.publicUrl ?? `${scheme}://${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`
     if (local?.created) process.stderr.write(localTokenNotice(config.auth.tokenFile, at))
     logger.info({ url, pid: process.pid, durability: config.durability }, `listening on ${url}`)
-    if (!isLoopback(config.server.host) && !config.server.publicUrl?.startsWith('https:')) {
+    if (!isLoopback(config.server.host) && !config.server.tls && !config.server.publicUrl?.startsWith('https:')) {
       logger.warn('this server is open to others without TLS: tokens and bytes can be read on the way')
     }
     const signal = await stop

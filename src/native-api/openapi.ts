@@ -30,6 +30,7 @@ const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   package_id: 'The id of the package',
   file_id: 'The id of the file',
   upload_id: 'The id of the upload',
+  token_id: 'The id of the token',
   tag: "The tag: 1 to 128 letters, digits, '_', '.' and '-', not starting with '.' or '-'",
 }
 
@@ -39,6 +40,8 @@ const GROUPS = {
   files: 'What a package holds, and the bytes',
   uploads: 'Bytes in pieces, resumable across connections and restarts',
   events: 'The log of every state change',
+  tokens: 'Credentials that the server issues',
+  access: 'Who may do what, and why',
 } as const
 
 /** `version` is the server's. The same routes and version always give the same document. */
@@ -76,8 +79,12 @@ export function openApiPath(expressPath: string): string {
 /** Every code that the route can refuse with: its own and those of its kind. */
 export function errorsOf({ access, operation }: Route): readonly ProblemCode[] {
   const codes = new Set<ProblemCode>()
-  if (access !== 'anonymous')
-    for (const code of ['field-invalid', 'path-malformed', 'unauthenticated'] as const) codes.add(code)
+  const isOpen = access === 'open'
+  if (!isOpen) {
+    for (const code of ['field-invalid', 'path-malformed', 'unauthenticated', 'denied', 'attempts-exceeded'] as const) {
+      codes.add(code)
+    }
+  }
   if (operation.json !== undefined) {
     for (const code of ['json-invalid', 'media-type-unsupported', 'body-too-large', 'content-incomplete'] as const) {
       codes.add(code)
@@ -85,7 +92,7 @@ export function errorsOf({ access, operation }: Route): readonly ProblemCode[] {
   }
   for (const code of operation.errors) codes.add(code)
   codes.add('internal')
-  if (access !== 'anonymous') codes.add('unavailable')
+  if (!isOpen) codes.add('unavailable')
   return [...codes]
 }
 
@@ -97,7 +104,7 @@ function operationOf(route: Route): OpenApiOperation {
     tags: [groupOf(route.path)],
     summary: operation.summary,
     ...(operation.description === undefined ? {} : { description: operation.description }),
-    security: access === 'anonymous' ? [] : [{ bearer: [] }],
+    security: access === 'open' ? [] : [{ bearer: [] }],
     parameters: parametersOf(route),
     ...(requestBody === undefined ? {} : { requestBody }),
     responses: { ...answersOf(operation.answers), ...refusalsOf(route) },

@@ -2,11 +2,12 @@
  * An operation: what a route does, with everything its documentation says kept beside the code that does it. The query
  * and the JSON body that `handle` receives were parsed by what is declared here, so docs and behaviour cannot part.
  */
-import type { Access, ApiRequest, Endpoint, Reply } from '../http/index.ts'
+import type { ApiRequest, Endpoint, Reply } from '../http/index.ts'
 import type { Registry } from '../registry/index.ts'
 import { readJsonBody } from './json-body.ts'
 import type { ProblemCode } from './problem.ts'
 import { parseQuery, type QueryDeclaration, type QueryValues } from './query.ts'
+import { boundaryAccess, type RouteAccess, requireAccess } from './route-access.ts'
 import type { SchemaName } from './schemas.ts'
 
 export interface NativeContext {
@@ -14,8 +15,6 @@ export interface NativeContext {
   readonly version: string
   /** Aborts when the server begins to stop. */
   readonly draining?: AbortSignal
-  /** `host[:port]` under which clients reach `/v2/`; absent: the Host header of each request. */
-  readonly publicHost?: string
   /** The document of `GET /openapi.json`. */
   readonly openApi: () => object
 }
@@ -76,7 +75,7 @@ export interface Route {
   readonly method: Endpoint['method']
   /** An Express 5 path. */
   readonly path: string
-  readonly access: Access
+  readonly access: RouteAccess
   readonly operation: Operation
 }
 
@@ -85,10 +84,11 @@ export function endpointOf(route: Route, context: NativeContext): Endpoint {
   return {
     method: route.method,
     path: route.path,
-    access: route.access,
+    access: boundaryAccess(route.access),
     async handle(request) {
       // Probes and browsers add parameters of their own (cache busters) to the open routes: they mean nothing there.
-      const query = route.access === 'anonymous' ? {} : parseQuery(declared.query ?? {}, request.query)
+      await requireAccess(request, context.registry, route.access)
+      const query = route.access === 'open' ? {} : parseQuery(declared.query ?? {}, request.query)
       const body = declared.json === undefined ? undefined : await readJsonBody(request, declared.json.schema)
       const actor = request.identity.name
       return declared.handle({ request, context, params: request.params, query, body, actor })

@@ -1,10 +1,13 @@
 /** Packages: created, listed, looked at, finalized. */
+import { type ApiRequest, EVERYTHING } from '../http/index.ts'
 import {
   PACKAGE_STATUSES,
   type PackageFilter,
   parseRepositoryName,
   parseTag,
   type Reference,
+  type RepositoryName,
+  repositoryOf,
   requireDigest,
 } from '../registry/index.ts'
 import { type JsonBody, jsonReply, operation } from './operation.ts'
@@ -70,6 +73,7 @@ export const createPackage = operation({
   },
   errors: ['metadata-invalid', 'retention-class-unknown', 'repository-taken', 'idempotency-key-reused'],
   async handle({ context, request, body, actor }) {
+    request.require({ anyOf: ['push'], on: repositoryOf(body.producer, body.name) })
     const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key'])
     const { package: made, created } = await context.registry.packages.create({
       name: body.name,
@@ -80,7 +84,7 @@ export const createPackage = operation({
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       actor,
     })
-    return jsonReply(created ? 201 : 200, packageJson(made, hostOf(request, context)), {
+    return jsonReply(created ? 201 : 200, packageJson(made, hostOf(request)), {
       Location: paths.package(made.id),
       ...(created ? {} : { [HEADERS.idempotencyReplayed]: 'true' }),
     })
@@ -98,7 +102,9 @@ function idempotencyKeyOf(header: string | readonly string[] | undefined): strin
 export const listPackages = operation({
   id: 'listPackages',
   summary: 'List packages, newest first',
-  description: 'All filters must match. Packages pushed through /v2/ are listed like any other.',
+  description:
+    'All filters must match. Packages pushed through /v2/ are listed like any other. Only what the caller may read is listed: ' +
+    'a page can then have fewer entries than asked for, and next_cursor all the same.',
   query: LIST_QUERY,
   answers: {
     200: { description: 'One page', content: { [MEDIA_TYPES.json]: 'PackagePage' } },
@@ -106,11 +112,9 @@ export const listPackages = operation({
   errors: ['name-invalid', 'tag-invalid', 'digest-invalid', 'cursor-unknown'],
   async handle({ context, request, query }) {
     const { limit, cursor } = query
-    const page = await context.registry.packages.list(filterOf(query), {
-      limit,
-      ...(cursor === undefined ? {} : { cursor }),
-    })
-    const host = hostOf(request, context)
+    const from = { limit, ...(cursor === undefined ? {} : { cursor }) }
+    const page = await context.registry.packages.list(filterOf(query), from, visibleTo(request))
+    const host = hostOf(request)
     const answer: PackagePageJson = {
       packages: page.items.map((found) => packageJson(found, host)),
       next_cursor: page.next ?? null,
@@ -118,6 +122,11 @@ export const listPackages = operation({
     return jsonReply(200, answer)
   },
 })
+
+/** Undefined for whoever may see everything, which costs nothing to look at. */
+function visibleTo(request: ApiRequest): ((repository: RepositoryName) => boolean) | undefined {
+  return request.may('pull', EVERYTHING) ? undefined : (repository) => request.may('pull', repository)
+}
 
 function filterOf(query: QueryValues<typeof LIST_QUERY>): PackageFilter {
   const { repository, tag, digest } = query
@@ -156,7 +165,7 @@ export const getPackage = operation({
   errors: ['package-unknown'],
   async handle({ context, request, params }) {
     const found = await context.registry.packages.get(params.package_id!)
-    return jsonReply(200, packageJson(found, hostOf(request, context)))
+    return jsonReply(200, packageJson(found, hostOf(request)))
   },
 })
 
@@ -170,7 +179,7 @@ export const finalizePackage = operation({
   errors: ['package-unknown', 'package-finalized', 'package-empty', 'storage-full'],
   async handle({ context, request, params, actor }) {
     const finalized = await context.registry.packages.finalize(params.package_id!, { actor })
-    const { oci_absent_reason: usualReason, ...closed } = packageJson(finalized.package, hostOf(request, context))
+    const { oci_absent_reason: usualReason, ...closed } = packageJson(finalized.package, hostOf(request))
     const reason = closed.oci === null ? (finalized.ociAbsentReason ?? usualReason) : undefined
     const absence = reason === undefined ? {} : { oci_absent_reason: reason }
     const answer: FinalizedJson = {

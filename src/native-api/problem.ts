@@ -32,6 +32,10 @@ export const NATIVE_PROBLEM_CODES = [
   'method-not-allowed',
   /** The path does not decode, or an encoded '/' stands where a name belongs. */
   'path-malformed',
+  /** Too many wrong credentials came from this address or for this name; Retry-After says when to go on. */
+  'attempts-exceeded',
+  /** The path and query are longer than is taken. */
+  'url-too-long',
   /** A fault of the server; the log has it under the request id. */
   'internal',
 ] as const
@@ -66,6 +70,8 @@ export const PROBLEMS = {
   'manifest-blob-unknown':   { status: 400, title: 'The manifest names a blob that was deleted' },
   'tag-unknown':             { status: 404, title: 'No such tag' },
   'tag-reserved':            { status: 403, title: 'The tag belongs to a package' },
+  'tag-immutable':           { status: 403, title: 'A rule keeps the tag where it is' },
+  'token-unknown':           { status: 404, title: 'No such token' },
   'upload-unknown':          { status: 404, title: 'No such upload' },
   'upload-offset-mismatch':  { status: 416, title: 'The bytes do not start where the upload ends' },
   'upload-busy':             { status: 409, title: 'Another request is writing to this upload' },
@@ -92,6 +98,8 @@ export const PROBLEMS = {
   'route-unknown':           { status: 404, title: 'No such route' },
   'method-not-allowed':      { status: 405, title: 'The route does not take this method' },
   'path-malformed':          { status: 400, title: 'The path does not decode' },
+  'attempts-exceeded':       { status: 429, title: 'Too many wrong credentials' },
+  'url-too-long':            { status: 414, title: 'The path and query are too long' },
   'internal':                { status: 500, title: 'A fault of the server' },
 } as const satisfies Record<ProblemCode, ProblemKind>
 
@@ -130,6 +138,10 @@ export function fieldInvalid(field: string, message: string, detail: Readonly<Re
 const BOUNDARY_CODES = {
   'credentials-missing': 'unauthenticated',
   'credentials-invalid': 'unauthenticated',
+  'scope-insufficient': 'unauthenticated',
+  'access-denied': 'denied',
+  'attempts-exceeded': 'attempts-exceeded',
+  'url-too-long': 'url-too-long',
   'route-unknown': 'route-unknown',
   'method-not-allowed': 'method-not-allowed',
   'path-malformed': 'path-malformed',
@@ -148,7 +160,8 @@ interface Refusal {
 function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof ApiError || error instanceof RegistryError) return error
   if (!(error instanceof RequestError)) return undefined
-  return { code: BOUNDARY_CODES[error.code], message: error.message, detail: error.detail }
+  const { needs: _, ...detail } = error.detail
+  return { code: BOUNDARY_CODES[error.code], message: error.message, detail }
 }
 
 /** On every 5xx: the cause may name paths and addresses of the inside. */
@@ -160,6 +173,7 @@ function headersFor(code: ProblemCode, detail: Readonly<Record<string, unknown>>
   // RFC 9110, section 15.5.2: a 401 "MUST send a WWW-Authenticate header field".
   if (code === 'unauthenticated') headers['WWW-Authenticate'] = 'Bearer realm="artifact-store"'
   if (code === 'unavailable' || code === 'upload-busy') headers['Retry-After'] = '1'
+  if (code === 'attempts-exceeded') headers['Retry-After'] = String(detail.retryAfterSeconds)
   if (code === 'method-not-allowed' && typeof detail.allow === 'string') headers.Allow = detail.allow
   if (code === 'upload-offset-mismatch' && typeof detail.size === 'number') {
     Object.assign(headers, receivedRange(detail.size))

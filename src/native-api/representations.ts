@@ -1,20 +1,14 @@
 /** The domain's values as this API's JSON. */
 import type { ApiRequest } from '../http/index.ts'
 import type { File, OciFace, Package, Upload } from '../registry/index.ts'
-import type { NativeContext } from './operation.ts'
 import { type FileJson, type OciFaceJson, type PackageJson, paths, type UploadJson } from './wire.ts'
-
-/** What a client can have written there: a host name or address, with or without a port. */
-const HOST = /^[A-Za-z0-9._-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/
 
 const TOO_LARGE_FOR_OCI =
   'The package has more files than an OCI manifest of 4 MiB can list: it has no /v2/ face and is used through this API'
 
-/** The host that `oras pull` should be told: the configured one, else the one this request was sent to. */
-export function hostOf(request: ApiRequest, context: NativeContext): string {
-  if (context.publicHost !== undefined) return context.publicHost
-  const { host } = request.headers
-  return host !== undefined && HOST.test(host) ? host : 'localhost'
+/** The host that `oras pull` should be told. */
+export function hostOf(request: ApiRequest): string {
+  return new URL(request.origin).host
 }
 
 export function packageJson(value: Package, host: string): PackageJson {

@@ -199,6 +199,46 @@ const COMPLETE_UPLOAD = record(
   },
 )
 
+const TOKEN_FIELDS = {
+  id: text(),
+  scopes: list(text(), 'repository:<name or pattern>:<action,action> each'),
+  note: text('What it is for'),
+  expires_at: nullable(instant('Null: until it is revoked')),
+  created_at: instant(),
+  created_by: text(),
+  revoked_at: nullable(instant()),
+  last_used_at: nullable(instant('To the minute')),
+}
+
+const NEW_TOKEN = record(
+  {
+    scopes: {
+      ...list(text(undefined, { examples: ['repository:team/**:pull,push'] }), 'All that the token may do'),
+      minItems: 1,
+    },
+    note: text('What it is for', { ...NAMED, examples: ['ci of team'] }),
+  },
+  {
+    expires_in_seconds: {
+      type: 'integer',
+      minimum: 60,
+      maximum: 315_360_000,
+      description: 'Absent: until it is revoked',
+    },
+  },
+)
+
+const EXPLANATION = record(
+  {
+    identity: text(),
+    known: claim,
+    action: text(),
+    repository: text(),
+    allowed: claim,
+  },
+  { by: text('The rule, scope or circumstance that decided; absent where nothing allows it') },
+)
+
 const NEXT_CURSOR = nullable(text('What to pass as cursor for the following page; null on the last'))
 
 export const SCHEMAS = {
@@ -216,6 +256,12 @@ export const SCHEMAS = {
   Upload: UPLOAD,
   NewUpload: NEW_UPLOAD,
   CompleteUpload: COMPLETE_UPLOAD,
+  NewToken: NEW_TOKEN,
+  Token: record(TOKEN_FIELDS),
+  IssuedToken: record({ ...TOKEN_FIELDS, secret: text('The token itself, shown this once') }),
+  TokenPage: record({ tokens: list({ $ref: '#/components/schemas/Token' }), next_cursor: NEXT_CURSOR }),
+  RotatedKey: record({ key_id: text('The key that signs from now on'), retired: text('The key before') }),
+  Explanation: EXPLANATION,
   Event: EVENT,
   EventPage: record({
     events: list({ $ref: '#/components/schemas/Event' }),

@@ -13,7 +13,7 @@ export const putPackageTag = operation({
   async handle({ context, request, params, actor }) {
     const tag = parseTag(params.tag!)
     const tagged = await context.registry.tags.set(params.package_id!, tag, { actor })
-    return jsonReply(200, packageJson(tagged, hostOf(request, context)))
+    return jsonReply(200, packageJson(tagged, hostOf(request)))
   },
 })
 

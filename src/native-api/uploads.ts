@@ -8,6 +8,7 @@ import { newFileOf } from './new-file.ts'
 import { type Call, type JsonBody, jsonReply, operation } from './operation.ts'
 import { ApiError, fieldInvalid, receivedRange } from './problem.ts'
 import { fileJson, uploadJson } from './representations.ts'
+import { requireOnPackage } from './route-access.ts'
 import { type CompleteUploadJson, MEDIA_TYPES, type NewUploadJson, paths } from './wire.ts'
 
 const NEW_UPLOAD: JsonBody<NewUploadJson> = { schema: 'NewUpload' }
@@ -45,6 +46,7 @@ export const beginUpload = operation({
 
 async function addKnownFile({
   context,
+  request,
   body,
   actor,
 }: Call<Record<never, never>, NewUploadJson>): Promise<File | undefined> {
@@ -52,6 +54,9 @@ async function addKnownFile({
   if (relative_path !== undefined) parseRelativePath(relative_path)
   const named = digest === undefined ? undefined : requireDigest(digest)
   if (named === undefined || size === undefined || package_id === undefined || relative_path === undefined) return
+  const repository = await requireOnPackage(request, context.registry, { id: package_id, anyOf: ['push'] })
+  // Whoever may not read there is not told what is there (core-rules 15).
+  if (repository === undefined || !request.may('pull', repository)) return undefined
   const file = newFileOf({ relative_path, media_type, mode }, actor)
   return context.registry.packages.addKnownFile(package_id, file, named, size)
 }
@@ -147,8 +152,9 @@ export const completeUpload = operation({
     'package-full',
     'storage-full',
   ],
-  async handle({ context, params, body, actor }) {
+  async handle({ context, request, params, body, actor }) {
     const { digest, size } = body
+    await requireOnPackage(request, context.registry, { id: body.package_id, anyOf: ['push'] })
     const key = { id: params.upload_id!, actor }
     const file = await context.registry.uploads.completeAsFile(key, body.package_id, newFileOf(body, actor), {
       ...(digest === undefined ? {} : { digest: requireDigest(digest) }),

@@ -26,6 +26,10 @@ export const paths = {
   upload: (uploadId: string) => `/uploads/${encodeURIComponent(uploadId)}`,
   completeUpload: (uploadId: string) => `/uploads/${encodeURIComponent(uploadId)}/complete`,
   events: '/events',
+  tokens: '/tokens',
+  token: (tokenId: string) => `/tokens/${encodeURIComponent(tokenId)}`,
+  rotateTokenKey: '/tokens/rotate-key',
+  accessExplanation: '/access/explanation',
 } as const
 
 export const MEDIA_TYPES = {
@@ -264,6 +268,52 @@ export interface CompleteUploadJson {
   readonly digest?: string
   /** Refused when the upload holds another number of bytes. */
   readonly size?: number
+}
+
+// --- access ----------------------------------------------------------------------------------------------------------
+
+/** `POST /tokens`. Answers 201 and an `IssuedTokenJson`. */
+export interface NewTokenJson {
+  /** `repository:<name or pattern>:<action,action>` each. */
+  readonly scopes: readonly string[]
+  /** What it is for. */
+  readonly note: string
+  /** Absent: until it is revoked. */
+  readonly expires_in_seconds?: number
+}
+
+export interface TokenJson {
+  readonly id: string
+  readonly scopes: readonly string[]
+  readonly note: string
+  readonly expires_at: string | null
+  readonly created_at: string
+  readonly created_by: string
+  readonly revoked_at: string | null
+  /** To the minute. */
+  readonly last_used_at: string | null
+}
+
+export interface IssuedTokenJson extends TokenJson {
+  /** The token itself, shown this once. */
+  readonly secret: string
+}
+
+export interface TokenPageJson {
+  readonly tokens: readonly TokenJson[]
+  readonly next_cursor: string | null
+}
+
+/** `GET /access/explanation?identity=&action=&repository=`. */
+export interface ExplanationJson {
+  readonly identity: string
+  /** Whether there is such an identity here. */
+  readonly known: boolean
+  readonly action: string
+  readonly repository: string
+  readonly allowed: boolean
+  /** The rule, scope or circumstance that decided; absent where nothing allows it. */
+  readonly by?: string
 }
 
 // --- events ---------------------------------------------------------------------------------------------------------

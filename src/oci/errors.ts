@@ -4,9 +4,16 @@
  * faults of the server. go-containerregistry repeats requests on BLOB_UPLOAD_INVALID, TOOMANYREQUESTS, UNKNOWN and
  * UNAVAILABLE (transport/error.go): no row whose cause lasts may use them.
  */
-import { contentRangeOf, type ErrorContext, type Reply, RequestError, type RequestErrorCode } from '../http/index.ts'
+import {
+  contentRangeOf,
+  type ErrorContext,
+  type Need,
+  type Reply,
+  RequestError,
+  type RequestErrorCode,
+} from '../http/index.ts'
 import { type ErrorDetail, RegistryError, type RegistryErrorCode } from '../registry/index.ts'
-import { CHALLENGE } from './challenge.ts'
+import { challenge } from './challenge.ts'
 import { receivedRange } from './headers.ts'
 
 type OciErrorCode =
@@ -65,6 +72,8 @@ export const OCI_ERRORS = {
   'manifest-blob-unknown':   { status: 400, code: 'MANIFEST_BLOB_UNKNOWN', message: 'push the blob again first' },
   'tag-unknown':             { status: 404, code: 'MANIFEST_UNKNOWN', message: 'no such tag in the repository' },
   'tag-reserved':            { status: 403, code: 'DENIED', message: 'the tag belongs to a package' },
+  'tag-immutable':           { status: 403, code: 'DENIED', message: 'a rule keeps the tag where it is' },
+  'token-unknown':           { status: 404, code: 'NAME_UNKNOWN', message: 'no such token' },
   'upload-unknown':          { status: 404, code: 'BLOB_UPLOAD_UNKNOWN', message: 'no such upload' },
   'upload-offset-mismatch':  { status: 416, code: 'SIZE_INVALID', message: 'not where the upload ends', headers: resumePoint },
   'upload-busy':             { status: 429, code: 'TOOMANYREQUESTS', message: 'the upload is being written', headers: soon },
@@ -72,7 +81,7 @@ export const OCI_ERRORS = {
   'cursor-unknown':          { status: 400, code: 'UNSUPPORTED', message: 'not a page of this list' },
   'idempotency-key-reused':  { status: 409, code: 'DENIED', message: 'the key came with another request' },
   'retained':                { status: 403, code: 'DENIED', message: 'retention or a hold forbids the deletion' },
-  'unauthenticated':         { status: 401, code: 'UNAUTHORIZED', message: 'a token is needed', headers: challenge },
+  'unauthenticated':         { status: 401, code: 'UNAUTHORIZED', message: 'a token is needed', headers: credentialWanted },
   'denied':                  { status: 403, code: 'DENIED', message: 'not allowed' },
   'ref-unknown':             { status: 404, code: 'MANIFEST_UNKNOWN', message: 'no such ref' },
   'ref-invalid':             { status: 400, code: 'NAME_INVALID', message: 'not a ref' },
@@ -87,11 +96,15 @@ export const OCI_ERRORS = {
 
 // biome-ignore format: a table reads by columns
 export const OCI_REQUEST_ERRORS = {
-  'credentials-missing': { status: 401, code: 'UNAUTHORIZED', message: 'a token is needed', headers: challenge },
-  'credentials-invalid': { status: 401, code: 'UNAUTHORIZED', message: 'the token is not valid', headers: challenge },
+  'credentials-missing': { status: 401, code: 'UNAUTHORIZED', message: 'a token is needed', headers: credentialWanted },
+  'credentials-invalid': { status: 401, code: 'UNAUTHORIZED', message: 'the token is not valid', headers: otherCredentialWanted },
+  'scope-insufficient':  { status: 401, code: 'UNAUTHORIZED', message: 'the token was asked for less', headers: widerScopeWanted },
+  'access-denied':       { status: 403, code: 'DENIED', message: 'not allowed' },
+  'attempts-exceeded':   { status: 429, code: 'TOOMANYREQUESTS', message: 'too many wrong credentials', headers: afterWait },
   'route-unknown':       { status: 404, code: 'UNSUPPORTED', message: 'nothing at this path' },
   'method-not-allowed':  { status: 405, code: 'UNSUPPORTED', message: 'not with this method', headers: allowed },
   'path-malformed':      { status: 400, code: 'NAME_INVALID', message: 'the path does not decode' },
+  'url-too-long':        { status: 414, code: 'UNSUPPORTED', message: 'the path and query are too long' },
   'body-too-large':      { status: 413, code: 'SIZE_INVALID', message: 'the body is too large' },
   'body-incomplete':     { status: 400, code: 'SIZE_INVALID', message: 'the body ended early' },
   'internal':            { status: 500, code: 'UNKNOWN', message: SERVER_FAULT },
@@ -106,7 +119,8 @@ export function ociErrorReply(error: unknown, context: ErrorContext): Reply | un
 
 function replyOf(row: OciErrorRow, error: RegistryError | RequestError, context: ErrorContext): Reply {
   const isOurs = row.status >= 500
-  const detail = isOurs ? { requestId: context.requestId } : error.detail
+  const { needs: _, ...shown } = error.detail
+  const detail = isOurs ? { requestId: context.requestId } : shown
   const message = isOurs ? row.message : error.message
   const hasDetail = Object.keys(detail).length > 0
   return {
@@ -133,8 +147,20 @@ function soon(): Record<string, number> {
   return { 'Retry-After': 1 }
 }
 
-function challenge(): Readonly<Record<string, string>> {
-  return CHALLENGE
+function credentialWanted({ needs }: ErrorDetail, context: ErrorContext): Readonly<Record<string, string>> {
+  return challenge(context, (needs ?? []) as readonly Need[])
+}
+
+function otherCredentialWanted(_detail: ErrorDetail, context: ErrorContext): Readonly<Record<string, string>> {
+  return challenge(context, [], 'invalid_token')
+}
+
+function widerScopeWanted({ needs }: ErrorDetail, context: ErrorContext): Readonly<Record<string, string>> {
+  return challenge(context, (needs ?? []) as readonly Need[], 'insufficient_scope')
+}
+
+function afterWait({ retryAfterSeconds }: ErrorDetail): Record<string, number> {
+  return { 'Retry-After': Number(retryAfterSeconds) }
 }
 
 function allowed({ allow }: ErrorDetail): Record<string, string> {

@@ -4,7 +4,12 @@ import type { RepositoryName, Upload } from '../registry/index.ts'
 import type { Digest } from '../storage/index.ts'
 
 /** Sent with every answer: docker and its descendants know a registry by it. */
-export const OCI_HEADERS: Readonly<Record<string, string>> = { 'Docker-Distribution-API-Version': 'registry/2.0' }
+export const OCI_HEADERS: Readonly<Record<string, string>> = {
+  'Docker-Distribution-API-Version': 'registry/2.0',
+  // What is stored here came from anybody: a browser that is led to it must neither guess its type nor run it.
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
 
 // Locations are path-absolute: oras and crane refuse another host or scheme, and behind a proxy we do not know ours.
 

@@ -3,6 +3,7 @@ import { type ApiRequest, isNotModified, type Reply, readBody } from '../http/in
 import type { Reference, Registry, Tag } from '../registry/index.ts'
 import { etagOf, manifestPath } from './headers.ts'
 import { digestQuery, mediaTypeOf, referenceOf, repositoryOf, tagsQuery } from './params.ts'
+import { warning } from './warnings.ts'
 
 /** The specification wants at least 4 MB; containerd and oras refuse to read much more. */
 const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
@@ -32,6 +33,7 @@ export function manifestHandlers({ manifests, tags }: Registry) {
         mediaType: mediaTypeOf(request),
         bytes: await readBody(request.content, MANIFEST_LIMIT_BYTES),
         actor: request.identity.name,
+        mayStore: request.may('push', repository),
       })
       return {
         status: 201,
@@ -40,6 +42,7 @@ export function manifestHandlers({ manifests, tags }: Registry) {
           'Docker-Content-Digest': put.digest,
           ...(put.subject === undefined ? {} : { 'OCI-Subject': put.subject }),
           ...(target.confirmsTags && put.tags.length > 0 ? { 'OCI-Tag': put.tags } : {}),
+          ...(put.missing > 0 ? warning(missingSentence(put.missing)) : {}),
         },
       }
     },
@@ -54,6 +57,11 @@ export function manifestHandlers({ manifests, tags }: Registry) {
       return { status: 202 }
     },
   }
+}
+
+function missingSentence(missing: number): string {
+  const what = missing === 1 ? 'a blob or manifest' : `${missing} blobs or manifests`
+  return `the manifest names ${what} that this repository does not have: pulls will fail there until they are pushed`
 }
 
 interface PutTarget {

@@ -1,11 +1,10 @@
-/** end-1: says that this is a registry, and whether a credential would help. */
-import type { Reply } from '../http/index.ts'
-import { CHALLENGE } from './challenge.ts'
-
 /**
- * The challenge stands beside the 200 too: podman takes the scheme for all later requests from the ping, and would
- * else never send its credentials where anonymous reads are open (containers/image docker_client.go).
+ * end-1: says that this is a registry, and how to show who one is. Without a credential it is always 401, also where
+ * everybody may pull: docker and podman take from this answer whether they will ever send what they have.
  */
-export async function ping(): Promise<Reply> {
-  return { status: 200, headers: { 'Content-Type': 'application/json', ...CHALLENGE }, body: '{}' }
+import { type ApiRequest, missingCredential, type Reply } from '../http/index.ts'
+
+export async function ping(request: ApiRequest): Promise<Reply> {
+  if (request.credential.kind === 'none') throw missingCredential([])
+  return { status: 200, headers: { 'Content-Type': 'application/json' }, body: '{}' }
 }

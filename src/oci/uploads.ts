@@ -57,14 +57,17 @@ export function uploadHandlers({ uploads, blobs }: Registry) {
     },
   }
 
-  /** Without `from` any repository that the caller may read will do. A static token may read them all. */
+  /**
+   * Without `from` any repository that the caller may read will do. Who it is decides, not what its access token was asked
+   * for: clients ask for the repository that they push to.
+   */
   function mount(request: ApiRequest, repository: RepositoryName, digest: Digest): Promise<boolean> {
     const from = request.query.get('from')
     return blobs.mount({
       repository,
       digest,
       ...(from === null ? {} : { from: parseRepositoryName(from) }),
-      mayRead: () => true,
+      mayRead: (source) => request.standing('pull', source) !== 'denied',
       actor: request.identity.name,
     })
   }

@@ -4,6 +4,7 @@ import type { Database } from './database/sql.ts'
 import { RegistryError } from './errors.ts'
 import type { Ids } from './ids.ts'
 import type { Recorder } from './record.ts'
+import type { TagRule } from './tag-rules.ts'
 
 /** A storage backend: where blobs are, and where bytes become blobs. */
 export interface Backend {
@@ -29,6 +30,7 @@ export interface Core {
   readonly ociRetentionClass: string
   readonly uploadExpirySeconds: number
   readonly undeleteGraceSeconds: number
+  readonly tagRules: readonly TagRule[]
   readonly alarm: Alarm
   /** Authenticates upload ids; shared by all processes. */
   readonly uploadSecret: Uint8Array

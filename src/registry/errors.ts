@@ -49,6 +49,10 @@ export const REGISTRY_ERROR_CODES = [
   'tag-unknown',
   /** Tags equal to a package id belong to that package. */
   'tag-reserved',
+  /** A rule says that this tag never moves; `detail.pattern` is the rule's. */
+  'tag-immutable',
+  /** No issued token of this id. */
+  'token-unknown',
   'upload-unknown',
   /** The bytes do not start where the upload ends; `detail.size` tells where that is. */
   'upload-offset-mismatch',

@@ -3,13 +3,17 @@ import { blobUnknown, findBlob, openBlob } from './blob-access.ts'
 import type { Core } from './core.ts'
 import { decodeCursor, encodeCursor } from './cursors.ts'
 import { requireLimit } from './package-list.ts'
-import { readFile, readFiles, readPackageRow } from './package-rows.ts'
+import { readFile, readFiles, readPackageRow, repositoryOfPackage } from './package-rows.ts'
 import type { Files } from './registry.ts'
 
 export function createFiles(core: Core): Files {
   const { reader } = core.database
   return {
     get: (id) => readFile(reader, id),
+    async repositoryOf(id) {
+      const row = await reader.get<{ package_id: string }>('SELECT package_id FROM files WHERE file_id = ?', [id])
+      return row && repositoryOfPackage(reader, row.package_id)
+    },
     async list(packageId, { limit, cursor }) {
       requireLimit(limit)
       await readPackageRow(reader, packageId)

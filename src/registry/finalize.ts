@@ -179,6 +179,7 @@ async function recordFinalize(core: Core, built: Built, actor: string): Promise<
     const tag = face
       ? await tagEvents(tx, core, {
           repositoryId,
+          repository: row.repository!,
           tag: row.package_id as Tag,
           packageId: row.package_id,
           digest: face.digest,

@@ -1,5 +1,14 @@
 /** The public face of the domain: `openRegistry(deps) -> Registry`, its values, its refusals. */
+export type { AccessOptions } from './auth/access.ts'
+export { ACTIONS, type Action, isAction } from './auth/actions.ts'
 export { ANONYMOUS, type Identity, isReservedName, jobIdentity, LOCAL } from './auth/identity.ts'
+export { type AccessRule, EVERYTHING, SOMEWHERE } from './auth/policy.ts'
+export {
+  ALL_REPOSITORIES,
+  matchesRepository,
+  parseRepositoryPattern,
+  type RepositoryPattern,
+} from './auth/repository-pattern.ts'
 export { createStaticTokens, type StaticTokens } from './auth/static-tokens.ts'
 export type { Alarm, Backend } from './core.ts'
 export {
@@ -52,5 +61,7 @@ export type { PlacementRoute } from './placement.ts'
 export * from './ref-store/index.ts'
 export type * from './registry.ts'
 export { PACKAGE_STATUSES } from './registry.ts'
+export { repositoryOf } from './repositories.ts'
 export { findRetentionClass, RETENTION_CLASSES, type RetentionClass } from './retention/classes.ts'
+export { parseTagPattern, type TagRule } from './tag-rules.ts'
 export { VIEWS } from './views/index.ts'

@@ -17,6 +17,7 @@ import type { Manifest, Manifests } from './registry.ts'
 import { ensureRepository, findRepository, getRepository } from './repositories.ts'
 import { expiryOf, findRetentionClass, RETENTION_CLASSES } from './retention/classes.ts'
 import { refuseRetainedManifest } from './retention/retained.ts'
+import { refuseImmutableTag } from './tag-rules.ts'
 import { refuseReservedTag, tagEvents } from './tags.ts'
 
 interface ManifestRow {
@@ -45,9 +46,10 @@ export function createManifests(core: Core): Manifests {
       const parsed = parseManifest(bytes, request.mediaType)
       const tags = [...new Set([...('tag' in reference ? [reference.tag] : []), ...(request.tags ?? [])])]
       const retentionClass = classOf(repository, parsed, core.ociRetentionClass)
-      const put: PutRequest = { repository, digest, parsed, bytes, tags, retentionClass }
-      const packageId = await core.recorder.record(actor, (tx, now) => decidePut(core, tx, now, put))
-      return { digest, packageId, subject: parsed.subject?.digest, tags }
+      const mayStore = request.mayStore ?? true
+      const put: PutRequest = { repository, digest, parsed, bytes, tags, retentionClass, mayStore }
+      const { packageId, missing } = await core.recorder.record(actor, (tx, now) => decidePut(core, tx, now, put))
+      return { digest, packageId, subject: parsed.subject?.digest, tags, missing }
     },
     async get(repository, reference) {
       const { reader } = core.database
@@ -69,6 +71,7 @@ export function createManifests(core: Core): Manifests {
         const row = await tx.get<ManifestRow>(BY_DIGEST, [repository, digest])
         if (!row) throw await unknown(tx, repository, { digest })
         await refuseRetainedManifest(tx, repositoryId, row.package_id)
+        await refuseImmutableTags(core, tx, repository, row.package_id)
         const payload = { repository_id: repositoryId, digest }
         return {
           events: [{ type: 'v1.manifest.deleted', subjectKind: 'package', subjectId: row.package_id, payload }],
@@ -86,6 +89,7 @@ interface PutRequest {
   readonly bytes: Uint8Array
   readonly tags: readonly Tag[]
   readonly retentionClass: string
+  readonly mayStore: boolean
 }
 
 async function decidePut(
@@ -93,16 +97,53 @@ async function decidePut(
   tx: Sql,
   now: number,
   put: PutRequest,
-): Promise<{ events: NewEvent[]; result: string }> {
+): Promise<{ events: NewEvent[]; result: { packageId: string; missing: number } }> {
   const { id: repositoryId, events } = await ensureRepository(tx, core, put.repository)
   await refuseDeletedBlobs(tx, repositoryId, put.parsed)
   const stored = await storeEvents(core, tx, now, repositoryId, put)
+  if (!put.mayStore && stored.events.length > 0) throw mayOnlyTag(put)
   const set: NewEvent[] = []
   for (const tag of put.tags) {
     await refuseReservedTag(tx, tag, stored.packageId)
-    set.push(...(await tagEvents(tx, core, { repositoryId, tag, packageId: stored.packageId, digest: put.digest })))
+    const { repository, digest } = put
+    set.push(...(await tagEvents(tx, core, { repositoryId, repository, tag, packageId: stored.packageId, digest })))
   }
-  return { events: [...events, ...stored.events, ...set], result: stored.packageId }
+  const missing = stored.events.length === 0 ? 0 : await countMissing(tx, repositoryId, put.parsed)
+  return { events: [...events, ...stored.events, ...set], result: { packageId: stored.packageId, missing } }
+}
+
+function mayOnlyTag({ repository, digest }: PutRequest): RegistryError {
+  return new RegistryError(
+    'denied',
+    `You may tag what is in '${repository}' and not push to it, and ${digest} is not in it`,
+    { field: 'reference' },
+  )
+}
+
+/** Of what the manifest names, as far as clients are to fetch it from here: subjects may be missing, foreign layers are. */
+async function countMissing(tx: Sql, repositoryId: string, parsed: ParsedManifest): Promise<number> {
+  const own = parsed.edges.filter(({ kind, urls }) => kind !== 'subject' && urls === undefined)
+  const named = new Set(own.map(({ digest }) => digest))
+  let missing = 0
+  for (const digest of [...named].slice(0, MISSING_LOOKED_AT)) {
+    const found = await tx.get(
+      `SELECT 1 AS there FROM blob_aliases a JOIN repository_blobs rb ON rb.blake3 = a.blake3
+         WHERE a.alias = ? AND rb.repository_id = ? AND rb.linked = 1
+       UNION ALL SELECT 1 AS there FROM manifests WHERE repository_id = ? AND digest = ? AND status = 'live' LIMIT 1`,
+      [digest, repositoryId, repositoryId, digest],
+    )
+    if (!found) missing += 1
+  }
+  return missing
+}
+/** A warning needs no exact number, and a manifest can name thousands. */
+const MISSING_LOOKED_AT = 50
+
+/** A manifest goes with its tags, so one that must not go keeps it. */
+async function refuseImmutableTags(core: Core, tx: Sql, repository: RepositoryName, packageId: string): Promise<void> {
+  if (core.tagRules.length === 0) return
+  const tags = await tx.all<{ name: string }>('SELECT name FROM tags WHERE package_id = ?', [packageId])
+  for (const { name } of tags) refuseImmutableTag(core, repository, name, 'removed')
 }
 
 async function storeEvents(

@@ -3,6 +3,7 @@
  * up to date, and hands out the services. Closing the registry closes the database.
  */
 import { canTellHealth, closeHashWorkers } from '../storage/index.ts'
+import { type AccessOptions, type CreatedAccess, createAccess } from './auth/access.ts'
 import { createBlobs } from './blobs.ts'
 import { createCatalog } from './catalog.ts'
 import { type Alarm, type Backend, backendOf, type Core } from './core.ts'
@@ -20,6 +21,7 @@ import { type RefStore, registryRefStore } from './ref-store/index.ts'
 import { createReferrers } from './referrers.ts'
 import type { Registry, RegistryHealth } from './registry.ts'
 import { replay, staleViews } from './replay.ts'
+import type { TagRule } from './tag-rules.ts'
 import { createTags } from './tags.ts'
 import { sweepUploads } from './uploads/sweep-uploads.ts'
 import { breakLeases } from './uploads/upload-rows.ts'
@@ -37,6 +39,8 @@ export interface RegistryDependencies {
   readonly ociRetentionClass?: string
   readonly uploadExpirySeconds?: number
   readonly undeleteGraceSeconds?: number
+  readonly tagRules?: readonly TagRule[]
+  readonly access?: AccessOptions
   /** Milliseconds since the epoch. */
   readonly clock?: () => number
   readonly ids?: Ids
@@ -64,7 +68,7 @@ export async function openRegistry(dependencies: RegistryDependencies): Promise<
     const stale = await staleViews(database.reader, VIEWS)
     if (stale.length > 0) await replay({ database, recorder: core.recorder, views: stale })
     if (dependencies.soleServer) await core.recorder.write(breakLeases)
-    return services(core)
+    return services(core, await createAccess(core, dependencies.access ?? {}))
   } catch (error) {
     await database.close()
     throw error
@@ -93,13 +97,14 @@ async function createCore(dependencies: RegistryDependencies): Promise<Core> {
     ociRetentionClass: dependencies.ociRetentionClass ?? 'user-managed',
     uploadExpirySeconds: dependencies.uploadExpirySeconds ?? DAY,
     undeleteGraceSeconds: dependencies.undeleteGraceSeconds ?? 7 * DAY,
+    tagRules: dependencies.tagRules ?? [],
     alarm: dependencies.alarm ?? (() => undefined),
     uploadSecret: secret!.value,
     generator: `artifact-store/${dependencies.version}`,
   }
 }
 
-function services(core: Core): OpenedRegistry {
+function services(core: Core, { access, tokens }: CreatedAccess): OpenedRegistry {
   const { database, recorder } = core
   const uploads = createUploads(core)
   const events = createFeed(core)
@@ -121,6 +126,8 @@ function services(core: Core): OpenedRegistry {
     referrers: createReferrers(core),
     catalog: createCatalog(core),
     events,
+    access,
+    tokens,
     refs: registryRefStore(createRefRecords(core)),
     health: () => health(core),
     durabilityRisk: () => database.durabilityRisk(),

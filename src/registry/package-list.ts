@@ -2,12 +2,20 @@
 import { decodeCursor, encodeCursor } from './cursors.ts'
 import type { Sql, SqlValue } from './database/sql.ts'
 import { RegistryError } from './errors.ts'
+import type { RepositoryName } from './names.ts'
 import { PACKAGE_COLUMNS, PACKAGE_TABLES, type PackageRow, toPackages } from './package-rows.ts'
-import type { Package, PackageFilter, Page, PageRequest } from './registry.ts'
+import type { Package, PackageFilter, Page, PageRequest, Visible } from './registry.ts'
 
 const PAGE_LIMIT = 1_000
+/** Rows looked at for one page by somebody who may see only some of them. */
+const SCANNED = 1_000
 
-export async function listPackages(sql: Sql, filter: PackageFilter, page: PageRequest): Promise<Page<Package>> {
+export async function listPackages(
+  sql: Sql,
+  filter: PackageFilter,
+  page: PageRequest,
+  visible?: Visible,
+): Promise<Page<Package>> {
   requireLimit(page.limit)
   const where = new Conditions()
   where.equal('p.producer', filter.producer)
@@ -35,14 +43,19 @@ export async function listPackages(sql: Sql, filter: PackageFilter, page: PageRe
     const [createdAt, id] = decodeCursor(page.cursor, 2) as [string, string]
     where.add('(p.created_at, p.package_id) < (?, ?)', createdAt, id)
   }
+  const wanted = visible ? Math.max(SCANNED, page.limit + 1) : page.limit + 1
   const rows = await sql.all<PackageRow>(
     `SELECT ${PACKAGE_COLUMNS} FROM ${PACKAGE_TABLES} ${where.sql()} ORDER BY p.created_at DESC, p.package_id DESC LIMIT ?`,
-    [...where.params, page.limit + 1],
+    [...where.params, wanted],
   )
-  const shown = rows.slice(0, page.limit)
-  const last = shown[shown.length - 1]
+  const isSeen = (row: PackageRow) => !visible || (row.repository !== null && visible(row.repository as RepositoryName))
+  const shown = rows.filter(isSeen).slice(0, page.limit)
+  const isFull = shown.length === page.limit
+  // The next page goes on after the last one shown, or where nothing more was seen, after the last one looked at.
+  const last = isFull ? shown[shown.length - 1] : rows[rows.length - 1]
+  const more = isFull ? rows.indexOf(last!) < rows.length - 1 || rows.length === wanted : rows.length === wanted
   const items = await toPackages(sql, shown)
-  return rows.length > page.limit && last ? { items, next: encodeCursor(last.created_at, last.package_id) } : { items }
+  return more && last ? { items, next: encodeCursor(last.created_at, last.package_id) } : { items }
 }
 
 /** Throws `field-invalid`. */

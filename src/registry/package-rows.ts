@@ -44,6 +44,14 @@ export async function readPackageRow(sql: Sql, id: string): Promise<PackageRow> 
   throw new RegistryError('package-unknown', `There is no package '${printable(id)}'`, { id: id.slice(0, 64) })
 }
 
+export async function repositoryOfPackage(sql: Sql, id: string): Promise<RepositoryName | undefined> {
+  const row = await sql.get<{ name: string }>(
+    'SELECT r.name FROM packages p JOIN repositories r ON r.repository_id = p.repository_id WHERE p.package_id = ?',
+    [id],
+  )
+  return row?.name as RepositoryName | undefined
+}
+
 export async function readPackage(sql: Sql, id: string): Promise<Package> {
   const [found] = await toPackages(sql, [await readPackageRow(sql, id)])
   return found!

@@ -7,7 +7,7 @@ import { finalizePackage } from './finalize.ts'
 import { createPackage } from './package-create.ts'
 import { listPackages } from './package-list.ts'
 import { packageManifest, packageManifestJson } from './package-manifest.ts'
-import { readPackage } from './package-rows.ts'
+import { readPackage, repositoryOfPackage } from './package-rows.ts'
 import type { File, NewFile, Packages } from './registry.ts'
 import { pairOf } from './repositories.ts'
 import { commitStaged, drop, stage } from './uploads/staging.ts'
@@ -19,7 +19,8 @@ export function createPackages(core: Core): Packages {
   return {
     create: (request) => createPackage(core, request),
     get: (id) => readPackage(reader, id),
-    list: (filter, page) => listPackages(reader, filter, page),
+    list: (filter, page, visible) => listPackages(reader, filter, page, visible),
+    repositoryOf: (id) => repositoryOfPackage(reader, id),
     addFile: (id, file, content) => addFile(core, id, file, content),
     addKnownFile: (id, file, digest, size) => addKnownFile(core, id, file, digest, size),
     finalize: (id, { actor }) => finalizePackage(core, id, actor),

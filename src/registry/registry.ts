@@ -5,6 +5,8 @@
  */
 import type { Readable } from 'node:stream'
 import type { Algorithm, ByteRange, Content, Digest, StoreHealth } from '../storage/index.ts'
+import type { Action } from './auth/actions.ts'
+import type { Identity } from './auth/identity.ts'
 import type { Reference, RelativePath, RepositoryName, Tag } from './names.ts'
 
 export interface Registry {
@@ -17,6 +19,8 @@ export interface Registry {
   readonly referrers: Referrers
   readonly catalog: Catalog
   readonly events: EventFeed
+  readonly access: Access
+  readonly tokens: Tokens
   health(): Promise<RegistryHealth>
   /** What about the database's set-up can lose what was acknowledged, in a sentence for the operator. */
   durabilityRisk(): Promise<string | undefined>
@@ -47,6 +51,9 @@ export interface PageRequest {
   readonly limit: number
   readonly cursor?: string
 }
+
+/** Whether the one who asks may know of a repository. */
+export type Visible = (repository: RepositoryName) => boolean
 
 // --- packages and files -------------------------------------------------------------------------------------------
 
@@ -157,8 +164,13 @@ export interface Packages {
   create(request: NewPackage): Promise<{ package: Package; created: boolean }>
   /** Throws `package-unknown`. */
   get(id: string): Promise<Package>
-  /** Newest first. Throws `cursor-unknown`. */
-  list(filter: PackageFilter, page: PageRequest): Promise<Page<Package>>
+  /**
+   * Newest first. Throws `cursor-unknown`. With `visible`, only packages of repositories that it allows; a page may then
+   * have fewer entries than asked for and still be followed by another, because each looks at a bounded number.
+   */
+  list(filter: PackageFilter, page: PageRequest, visible?: Visible): Promise<Page<Package>>
+  /** The repository of a package; undefined when there is no such package. */
+  repositoryOf(id: string): Promise<RepositoryName | undefined>
   /** Stores `content` and adds it. Throws `package-unknown|finalized|full`, `path-taken`, `content-incomplete`. */
   addFile(id: string, file: NewFile, content: Content): Promise<File>
   /** Adds a file whose bytes the package's repository already holds under `digest`; undefined when it does not. */
@@ -180,6 +192,8 @@ export interface OpenedBlob {
 }
 
 export interface Files {
+  /** The repository of a file's package; undefined when there is no such file. */
+  repositoryOf(id: string): Promise<RepositoryName | undefined>
   /** Throws `file-unknown`. */
   get(id: string): Promise<File>
   /** In path order. Throws `package-unknown`. */
@@ -289,7 +303,7 @@ export interface Descriptor {
 export interface Manifests {
   /**
    * Throws `manifest-invalid`, `manifest-too-large`, `manifest-blob-unknown`, `digest-mismatch`, `tag-reserved`,
-   * `retention-class-unknown`. `mediaType` absent: sniffed from the body.
+   * `tag-immutable`, `retention-class-unknown`. `mediaType` absent: sniffed from the body.
    */
   put(request: {
     repository: RepositoryName
@@ -299,10 +313,19 @@ export interface Manifests {
     mediaType?: string
     bytes: Uint8Array
     actor: string
-  }): Promise<{ digest: Digest; packageId: string; subject?: string; tags: readonly Tag[] }>
+    /** False: only what is live in the repository already may be put, to be tagged; else `denied`. */
+    mayStore?: boolean
+  }): Promise<{
+    digest: Digest
+    packageId: string
+    subject?: string
+    tags: readonly Tag[]
+    /** Blobs and manifests that it names and the repository does not have. */
+    missing: number
+  }>
   /** Throws `manifest-unknown`, `repository-unknown`. */
   get(repository: RepositoryName, reference: Reference): Promise<Manifest>
-  /** With all tags on it. Throws `manifest-unknown`, `retained`. */
+  /** With all tags on it. Throws `manifest-unknown`, `retained`, `tag-immutable`. */
   remove(repository: RepositoryName, digest: Digest, options: { actor: string }): Promise<void>
 }
 
@@ -312,11 +335,11 @@ export interface Tags {
     repository: RepositoryName,
     page: { limit?: number; last?: string },
   ): Promise<{ tags: readonly string[]; more: boolean }>
-  /** Throws `package-unknown`, `package-not-finalized`, `tag-reserved`. */
+  /** Throws `package-unknown`, `package-not-finalized`, `tag-reserved`, `tag-immutable`. */
   set(packageId: string, tag: Tag, options: { actor: string }): Promise<Package>
   /**
    * The manifest stays. With `packageId`, only where the tag points at that package. Throws `tag-unknown`,
-   * `repository-unknown`, `tag-reserved`.
+   * `repository-unknown`, `tag-reserved`, `tag-immutable`.
    */
   remove(repository: RepositoryName, tag: Tag, options: { actor: string; packageId?: string }): Promise<void>
 }
@@ -331,8 +354,101 @@ export interface Referrers {
 }
 
 export interface Catalog {
-  /** Repositories that hold something, in byte order, after `last`. */
-  list(page: { limit: number; last?: string }): Promise<{ repositories: readonly string[]; more: boolean }>
+  /**
+   * Repositories that hold something and match one of the patterns (absent: all), in byte order, after `last`. The
+   * repositories looked at are bounded, so there may be fewer than `limit` and more to come; `next` is what to go on after.
+   */
+  list(page: {
+    limit: number
+    last?: string
+    patterns?: readonly string[]
+  }): Promise<{ repositories: readonly string[]; next?: string }>
+}
+
+// --- access --------------------------------------------------------------------------------------------------------
+
+/** What came with a request to say who asks. */
+export type Credential =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bearer'; readonly secret: string }
+  /** The password may be a token, whatever the user. */
+  | { readonly kind: 'basic'; readonly user: string; readonly password: string }
+  /** Something, and nothing that is read here. */
+  | { readonly kind: 'unreadable' }
+
+/** `invalid`: it belongs to nobody. Else too many guesses came from there, and this one was not looked at. */
+export type AccessRefusal = 'invalid' | { readonly retryAfterSeconds: number }
+
+/** `beyond-scope`: the identity may, but its access token was asked for less. */
+export type Standing = 'allowed' | 'denied' | 'beyond-scope'
+
+export interface AccessToken {
+  readonly token: string
+  readonly issuedAt: string
+  readonly expiresInSeconds: number
+  /** What was granted of what was asked for. */
+  readonly scope: string
+}
+
+export interface Explanation {
+  /** Whether there is such an identity. */
+  readonly known: boolean
+  readonly allowed: boolean
+  /** The rule, scope or circumstance that decided; absent where nothing allows it. */
+  readonly by?: string
+}
+
+export interface Access {
+  /** The audience of access tokens. */
+  readonly service: string
+  identify(credential: Credential, from: { readonly address: string }): Promise<Identity | AccessRefusal>
+  /** `on`: a repository, `EVERYTHING` or `SOMEWHERE`. Before any look-up, so that no answer tells what exists. */
+  decide(identity: Identity, action: string, on: string): Standing
+  /** The patterns of all repositories in which the identity may do it. */
+  patterns(identity: Identity, action: Action): readonly string[]
+  /** `scopes` as the Docker token protocol writes them; what is not allowed is left out. */
+  issueAccessToken(identity: Identity, scopes: readonly string[]): Promise<AccessToken>
+  /** Undefined for an anonymous identity. */
+  issueRefreshToken(identity: Identity): Promise<string | undefined>
+  /** Whose refresh token this is. */
+  refresh(token: string, from: { readonly address: string }): Promise<Identity | AccessRefusal>
+  /** Why the identity of this name may do it or not. */
+  explain(name: string, action: Action, repository: string): Promise<Explanation>
+  /** From now on another key signs access tokens. What the key before signed stays valid until it expires. */
+  rotateKey(actor: string): Promise<{ readonly keyId: string; readonly retired: string }>
+  /** Tokens and users of the configuration that no rule gives anything. */
+  unmentioned(): readonly string[]
+}
+
+export interface NewToken {
+  /** `repository:<pattern>:<action,action>` each. */
+  readonly scopes: readonly string[]
+  readonly note: string
+  /** Absent: until it is revoked. */
+  readonly expiresInSeconds?: number
+}
+
+export interface IssuedToken {
+  readonly id: string
+  readonly scopes: readonly string[]
+  readonly note: string
+  readonly expiresAt: string | null
+  readonly createdAt: string
+  readonly createdBy: string
+  readonly revokedAt: string | null
+  /** To the minute. */
+  readonly lastUsedAt: string | null
+}
+
+export interface Tokens {
+  /** Throws `field-invalid`, and `denied` where the creator may not hand these rights on. The secret is shown this once. */
+  create(request: NewToken, creator: Identity): Promise<{ token: IssuedToken; secret: string }>
+  /** Throws `token-unknown`. */
+  get(id: string): Promise<IssuedToken>
+  /** Newest first, revoked ones included. Throws `cursor-unknown`. */
+  list(page: PageRequest): Promise<Page<IssuedToken>>
+  /** Repeating it changes nothing. Throws `token-unknown`, and `denied` for one who could not have issued it. */
+  revoke(id: string, revoker: Identity, reason?: string): Promise<IssuedToken>
 }
 
 // --- the log, outward ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import type { Tag } from './names.ts'
 import { readPackage, readPackageRow } from './package-rows.ts'
 import type { Tags } from './registry.ts'
 import { getRepository } from './repositories.ts'
+import { refuseImmutableTag } from './tag-rules.ts'
 
 const TAG = 'SELECT package_id FROM tags WHERE repository_id = ? AND name = ?'
 
@@ -30,7 +31,8 @@ export function createTags(core: Core): Tags {
         const row = await readPackageRow(tx, packageId)
         if (row.status !== 'finalized' || !row.oci_digest || !row.repository_id) throw untaggable(packageId, row.status)
         await refuseReservedTag(tx, tag, packageId)
-        const target = { repositoryId: row.repository_id, tag, packageId, digest: row.oci_digest as Digest }
+        const digest = row.oci_digest as Digest
+        const target = { repositoryId: row.repository_id, repository: row.repository!, tag, packageId, digest }
         return { events: await tagEvents(tx, core, target), result: undefined }
       })
       return readPackage(reader, packageId)
@@ -44,6 +46,7 @@ export function createTags(core: Core): Tags {
           const owner = packageId === undefined ? `Repository '${repository}'` : `Package ${packageId}`
           throw new RegistryError('tag-unknown', `${owner} has no tag '${tag}'`, { field: 'tag' })
         }
+        refuseImmutableTag(core, repository, tag, 'removed')
         const payload = { tag, salt: core.ids.random(16) }
         return {
           events: [{ type: 'v1.tag.deleted', subjectKind: 'repository', subjectId: repositoryId, payload }],
@@ -54,15 +57,16 @@ export function createTags(core: Core): Tags {
   }
 }
 
-/** Nothing where the tag is there already. */
+/** Nothing where the tag is there already. Throws `tag-immutable` where it is on another package and a rule keeps it there. */
 export async function tagEvents(
   tx: Sql,
   core: Core,
-  target: { repositoryId: string; tag: string; packageId: string; digest: Digest },
+  target: { repositoryId: string; repository: string; tag: string; packageId: string; digest: Digest },
 ): Promise<NewEvent[]> {
-  const { repositoryId, tag, packageId, digest } = target
+  const { repositoryId, repository, tag, packageId, digest } = target
   const row = await tx.get<{ package_id: string }>(TAG, [repositoryId, tag])
   if (row?.package_id === packageId) return []
+  if (row) refuseImmutableTag(core, repository, tag, 'moved')
   const payload = { tag, package_id: packageId, digest, salt: core.ids.random(16) }
   return [{ type: 'v1.tag.set', subjectKind: 'repository', subjectId: repositoryId, payload }]
 }

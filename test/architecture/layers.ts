@@ -29,7 +29,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   registry: {
     paths: ['src/registry/'],
     imports: ['storage'],
-    packages: ['ajv', 'better-sqlite3', 'canonicalize', 'knex', 'pg'],
+    packages: ['ajv', 'bcrypt', 'better-sqlite3', 'canonicalize', 'jose', 'knex', 'pg'],
     without: NETWORK,
   },
   http: { paths: ['src/http/'], imports: [], packages: ['express', 'pino', 'prom-client'] },

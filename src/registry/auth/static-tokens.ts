@@ -1,16 +1,17 @@
 /**
- * Static tokens: secrets from the configuration, each with all rights. An entry is `token` or `name:token`; the name is
- * what events call the bearer. Pure: the configuration layer brings the entries.
+ * Static tokens: secrets from the configuration. An entry is `token` or `name:token`; the name is what events and access
+ * rules call the bearer. Pure: the configuration layer brings the entries.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { type Identity, isReservedName } from './identity.ts'
+import { type Identity, nameProblem } from './identity.ts'
 
 export interface StaticTokens {
   /** Undefined for a secret that is none of ours. Compares in time that depends on the number of tokens only. */
   identify(secret: string): Identity | undefined
+  /** By the name of its bearer. */
+  named(name: string): Identity | undefined
+  readonly names: readonly string[]
 }
-
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._@/-]{0,127}$/
 
 /** Characters of a token. All are compared over this length, so the time tells nothing about theirs. */
 const TOKEN_LIMIT = 256
@@ -23,11 +24,15 @@ interface Entry {
 }
 
 /** Throws RangeError with every problem at once; no message contains a secret. */
-export function createStaticTokens(entries: readonly string[]): StaticTokens {
+export function createStaticTokens(
+  entries: readonly string[],
+  options: { fingerprint?: (secret: string) => string; kind?: 'static' | 'local' } = {},
+): StaticTokens {
+  const { fingerprint, kind = 'static' } = options
   const problems: string[] = []
   const known: Entry[] = []
   for (const [index, text] of entries.entries()) {
-    const parsed = parseEntry(text)
+    const parsed = parseEntry(text, kind, fingerprint)
     const problem = typeof parsed === 'string' ? parsed : conflict(parsed, known)
     if (problem !== undefined) problems.push(`token ${index + 1}: ${problem}`)
     else if (typeof parsed !== 'string') known.push(parsed)
@@ -44,11 +49,13 @@ export function createStaticTokens(entries: readonly string[]): StaticTokens {
       for (const entry of known) if (timingSafeEqual(entry.padded, candidate)) found = entry.identity
       return found
     },
+    named: (name) => known.find(({ identity }) => identity.name === name)?.identity,
+    names: known.map(({ identity }) => identity.name),
   }
 }
 
 /** The entry, or what is wrong with it. The first ':' separates, so a token may contain further ones. */
-function parseEntry(text: string): Entry | string {
+function parseEntry(text: string, kind: 'static' | 'local', fingerprintOf = (_: string) => ''): Entry | string {
   const colon = text.indexOf(':')
   const secret = text.slice(colon + 1)
   if (secret === '') return 'it is empty'
@@ -57,12 +64,13 @@ function parseEntry(text: string): Entry | string {
   if (secret.length > TOKEN_LIMIT) return `it is longer than ${TOKEN_LIMIT} characters`
   const padded = Buffer.alloc(TOKEN_LIMIT)
   padded.write(secret)
-  if (colon < 0) return { secret, padded, identity: { name: `token:${fingerprint(secret)}`, kind: 'token' } }
+  const rest = { kind, fingerprint: fingerprintOf(secret) }
+  if (colon < 0) return { secret, padded, identity: { name: `token:${shortName(secret)}`, ...rest } }
   const name = text.slice(0, colon)
   if (name === '') return "its name is empty: write 'name:token', or the token alone"
-  if (isReservedName(name)) return `the name '${name}' is reserved`
-  if (!NAME.test(name)) return "its name may have letters, digits, '.', '_', '@', '/' and '-' only, 128 at most"
-  return { secret, padded, identity: { name, kind: 'token' } }
+  const problem = nameProblem(name)
+  if (problem !== undefined) return problem
+  return { secret, padded, identity: { name, ...rest } }
 }
 
 function conflict(entry: Entry, known: readonly Entry[]): string | undefined {
@@ -74,6 +82,6 @@ function conflict(entry: Entry, known: readonly Entry[]): string | undefined {
 }
 
 /** Tells unnamed tokens apart in the log without telling what they are. */
-function fingerprint(secret: string): string {
+function shortName(secret: string): string {
   return createHash('sha256').update(secret).digest('hex').slice(0, 8)
 }

@@ -175,10 +175,19 @@ async function initialise(knex: Knex, traits: DatabaseTraits, views: readonly Vi
       })
       .onConflict('id')
       .ignore()
-    await trx('secrets')
-      .insert({ name: 'upload-ids', value: randomBytes(32) })
-      .onConflict('name')
-      .ignore()
+    for (const name of ['upload-ids', 'credential-fingerprints']) {
+      await trx('secrets')
+        .insert({ name, value: randomBytes(32) })
+        .onConflict('name')
+        .ignore()
+    }
+    if (!(await trx('token_keys').first('key_id'))) {
+      await trx('token_keys').insert({
+        key_id: randomBytes(8).toString('hex'),
+        secret: randomBytes(32),
+        created_at: Date.now(),
+      })
+    }
     const head = (await trx('log_head').first('sequence')) as { sequence: number | string }
     for (const view of views) {
       const known = await trx('view_versions').where('name', view.name).first('name')

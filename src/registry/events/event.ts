@@ -69,6 +69,11 @@ export interface EventPayloads {
   'v1.manifest.restored': { repository_id: string; digest: string }
   'v1.tag.set': { tag: string; package_id: string; digest: string; salt: Salt }
   'v1.tag.deleted': { tag: string; salt: Salt }
+  /** `hash`: SHA-256 of the secret, in hex. `expires_at` null: it lasts until it is revoked. */
+  'v1.token.issued': { hash: string; scopes: string[]; note: string; expires_at: string | null; salt: Salt }
+  'v1.token.revoked': { reason: string | null; salt: Salt }
+  /** Access tokens are signed with another key from here on; those of the key before stay valid. */
+  'v1.token_key.rotated': { retired: string }
   'v1.ref.put': { ref: string; data: string; manifest: string; data_size: number; manifest_size: number; salt: Salt }
   /** Its own payload stays: it is the record that something was erased, and on which ground. */
   'v1.package.erased': { legal_basis: string; events: number }
@@ -90,13 +95,16 @@ export const EVENT_TYPES = [
   'v1.manifest.restored',
   'v1.tag.set',
   'v1.tag.deleted',
+  'v1.token.issued',
+  'v1.token.revoked',
+  'v1.token_key.rotated',
   'v1.ref.put',
   'v1.package.erased',
 ] as const satisfies readonly (keyof EventPayloads)[]
 export type EventType = (typeof EVENT_TYPES)[number]
 
-/** What an event is about: package and repository ids, blob digests, ref ids. */
-export type SubjectKind = 'repository' | 'package' | 'blob' | 'ref'
+/** What an event is about: ids of packages, repositories, refs, tokens and token keys, blob digests. */
+export type SubjectKind = 'repository' | 'package' | 'blob' | 'ref' | 'token' | 'token-key'
 
 /** An event that `decide` wants recorded. */
 export type NewEvent = {

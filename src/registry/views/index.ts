@@ -7,6 +7,7 @@ import { refsView } from './refs.ts'
 import { repositoriesView, repositoryBlobsView } from './repositories.ts'
 import { retentionStateView } from './retention-state.ts'
 import { tagsView } from './tags.ts'
+import { tokensView } from './tokens.ts'
 import type { View } from './view.ts'
 
 export const VIEWS: readonly View[] = [
@@ -21,5 +22,6 @@ export const VIEWS: readonly View[] = [
   tagsView,
   retentionStateView,
   refsView,
+  tokensView,
 ]
 export { type Applier, createApplier, type View } from './view.ts'

@@ -1,0 +1,62 @@
+/**
+ * Cuts connections whose client keeps a request or an answer going with a drip of bytes. Idle connections and long uploads
+ * are others' business: what counts is that, while this server waits for the client, bytes come or go at a least rate.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** Modems were faster. Over a window, so that a stalled radio link of some seconds does not count. */
+const LEAST_BYTES_PER_SECOND = 128
+const WINDOW_MS = 30_000
+
+interface Watched {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  since: number
+  received: number
+  sent: number
+}
+
+export interface SlowClients {
+  watch(request: IncomingMessage, response: ServerResponse): void
+  stop(): void
+}
+
+export function createSlowClients(
+  options: { window?: number; leastBytesPerSecond?: number; now?: () => number } = {},
+): SlowClients {
+  const { window = WINDOW_MS, leastBytesPerSecond = LEAST_BYTES_PER_SECOND, now = () => performance.now() } = options
+  const watched = new Map<Socket, Watched>()
+  const least = (leastBytesPerSecond * window) / 1_000
+  const timer = setInterval(() => {
+    for (const [socket, each] of watched) {
+      if (now() - each.since < window) continue
+      const moved = socket.bytesRead - each.received + (socket.bytesWritten - each.sent)
+      if (isOurTurn(each) || moved >= least) restart(socket, each)
+      else socket.destroy()
+    }
+  }, window / 4)
+  timer.unref()
+  const restart = (socket: Socket, each: Watched): void => {
+    Object.assign(each, { since: now(), received: socket.bytesRead, sent: socket.bytesWritten })
+  }
+  return {
+    watch(request, response) {
+      const { socket } = request
+      const each: Watched = { request, response, since: 0, received: 0, sent: 0 }
+      restart(socket, each)
+      watched.set(socket, each)
+      response.once('close', () => {
+        if (watched.get(socket) === each) watched.delete(socket)
+      })
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+/** Nothing is due from the client: its body is here or waits for us to read it, and it has taken all that we have sent. */
+function isOurTurn({ request, response }: Watched): boolean {
+  const bodyDue = !request.complete && request.readableLength === 0
+  const answerDue = response.headersSent && response.writableLength > 0
+  return !bodyDue && !answerDue
+}
