@@ -41,7 +41,8 @@ function apiPage(): string {
 }
 
 function accessWord(access: Route['access']): string {
-  return access === 'anonymous' ? 'open' : access
+  if (typeof access === 'string') return access === 'open' ? 'open' : 'a credential'
+  return access.anyOf.map((action) => `\`${action}\``).join(' or ')
 }
 
 function routeSection(route: Route): string {

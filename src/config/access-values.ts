@@ -50,7 +50,7 @@ function rules<T>(label: string, members: Readonly<Record<string, object>>, exam
     parse(text) {
       const value = parsed(text, example)
       if (!Array.isArray(value) || value.length === 0) throw new ValueProblem(`is no list of rules; use ${example}`)
-      value.forEach((rule: unknown, index) => check(rule, { index, members, example }))
+      for (const [index, rule] of value.entries()) check(rule, { index, members, example })
       return value as readonly T[]
     },
   }

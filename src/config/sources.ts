@@ -82,7 +82,8 @@ function settingsIn(
 ): Map<SettingPath, Found> {
   const found = new Map<SettingPath, Found>()
   for (const path of SETTING_PATHS) {
-    if (SETTINGS[path].environmentOnly || context.badPaths.has(path)) continue
+    const isBad = [...context.badPaths].some((bad) => bad === path || bad.startsWith(`${path}.`))
+    if (SETTINGS[path].environmentOnly || isBad) continue
     const segments = path.split('.')
     let at: unknown = value
     for (const segment of segments) at = (at as Record<string, unknown> | null | undefined)?.[segment]

@@ -41,6 +41,7 @@ const GROUPS = {
   uploads: 'Bytes in pieces, resumable across connections and restarts',
   events: 'The log of every state change',
   tokens: 'Credentials that the server issues',
+  'token-keys': 'The keys that sign access tokens of /v2/',
   access: 'Who may do what, and why',
 } as const
 

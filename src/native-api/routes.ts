@@ -44,7 +44,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'post',   path: '/tokens',                             access: on('somewhere', 'admin'), operation: createToken },
   { method: 'get',    path: '/tokens',                             access: on('everything', 'admin', 'audit'), operation: listTokens },
   { method: 'delete', path: '/tokens/:token_id',                   access: 'identified', operation: revokeToken },
-  { method: 'post',   path: '/tokens/rotate-key',                  access: on('everything', 'admin'), operation: rotateTokenKey },
+  { method: 'post',   path: '/token-keys',                         access: on('everything', 'admin'), operation: rotateTokenKey },
   { method: 'get',    path: '/access/explanation',                 access: on('somewhere', 'admin', 'audit'), operation: explainAccess },
 
   { method: 'get',    path: '/events',                             access: on('everything', 'audit'), operation: readEvents },

@@ -1,4 +1,5 @@
 /** Tokens that the server issues: made, listed, revoked; and the key that signs access tokens, changed. */
+import { missingCredential } from '../http/index.ts'
 import type { Identity, IssuedToken } from '../registry/index.ts'
 import { type JsonBody, jsonReply, operation } from './operation.ts'
 import { PAGE_QUERY } from './packages.ts'
@@ -60,6 +61,7 @@ export const revokeToken = operation({
   answers: { 200: { description: 'It is valid no more', content: { [MEDIA_TYPES.json]: 'Token' } } },
   errors: ['token-unknown'],
   async handle({ context, request, params, query }) {
+    if (request.identity.kind === 'anonymous') throw missingCredential([])
     const revoked = await context.registry.tokens.revoke(params.token_id!, request.identity as Identity, query.reason)
     return jsonReply(200, tokenJson(revoked))
   },
@@ -69,11 +71,11 @@ export const rotateTokenKey = operation({
   id: 'rotateTokenKey',
   summary: 'Sign access tokens with a new key from now on',
   description: 'What the key before has signed stays valid until it expires, so nobody has to log in again.',
-  answers: { 200: { description: 'A new key signs', content: { [MEDIA_TYPES.json]: 'RotatedKey' } } },
+  answers: { 201: { description: 'A new key signs', content: { [MEDIA_TYPES.json]: 'RotatedKey' } } },
   errors: [],
   async handle({ context, actor }) {
     const { keyId, retired } = await context.registry.access.rotateKey(actor)
-    return jsonReply(200, { key_id: keyId, retired })
+    return jsonReply(201, { key_id: keyId, retired })
   },
 })
 

@@ -28,7 +28,7 @@ export const paths = {
   events: '/events',
   tokens: '/tokens',
   token: (tokenId: string) => `/tokens/${encodeURIComponent(tokenId)}`,
-  rotateTokenKey: '/tokens/rotate-key',
+  tokenKeys: '/token-keys',
   accessExplanation: '/access/explanation',
 } as const
 

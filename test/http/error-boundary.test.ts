@@ -4,14 +4,9 @@ import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import type { Endpoint, Reply } from '../../src/http/index.ts'
-import { AUTHORIZED, rawExchange, serve } from './http-fixture.ts'
+import { AUTHORIZED, READ, rawExchange, serve, WRITE } from './http-fixture.ts'
 
-function row(
-  method: Endpoint['method'],
-  path: string,
-  handle: Endpoint['handle'],
-  access: Endpoint['access'] = 'read',
-) {
+function row(method: Endpoint['method'], path: string, handle: Endpoint['handle'], access: Endpoint['access'] = READ) {
   return { method, path, access, handle } satisfies Endpoint
 }
 const ok = async (): Promise<Reply> => ({ status: 200, body: 'ok' })
@@ -115,7 +110,7 @@ describe('errors at the boundary', () => {
 
 describe('a client that is answered while it still sends', () => {
   test('sees the whole answer of an early refusal of a huge body', async () => {
-    await using fixture = await serve([row('put', '/p', ok, 'write')])
+    await using fixture = await serve([row('put', '/p', ok, WRITE)])
     const status = await new Promise<number>((resolve, reject) => {
       const request = httpRequest(`${fixture.url}/p`, { method: 'PUT', headers: { 'Content-Length': 50_000_000 } })
       request.on('response', (response) => {
@@ -134,7 +129,7 @@ describe('a client that is answered while it still sends', () => {
   })
 
   test('may use the connection again when the refused body was small', async () => {
-    await using fixture = await serve([row('put', '/p', ok, 'write'), row('get', '/g', ok)])
+    await using fixture = await serve([row('put', '/p', ok, WRITE), row('get', '/g', ok)])
     const first = 'PUT /p HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello'
     const second = 'GET /g HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good-token\r\nConnection: close\r\n\r\n'
     const received = await rawExchange(fixture.port, first + second)
@@ -156,7 +151,7 @@ describe('a client that is answered while it still sends', () => {
   })
 
   test('is refused before it is told to continue', async () => {
-    await using fixture = await serve([row('put', '/p', ok, 'write')])
+    await using fixture = await serve([row('put', '/p', ok, WRITE)])
     const head = 'PUT /p HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n'
     const refused = await rawExchange(fixture.port, `${head}\r\n`)
     expect(refused).toMatch(/^HTTP\/1.1 401/)

@@ -4,12 +4,14 @@ import { connect } from 'node:net'
 import express from 'express'
 import type { Logger } from 'pino'
 import {
-  createAuthenticator,
   createDispatcher,
   createHttpServer,
+  createOrigins,
   type Endpoint,
+  type Guard,
   type HttpServerOptions,
   mount,
+  type OriginOptions,
   RequestError,
   type RequestFacts,
   type Surface,
@@ -33,6 +35,10 @@ export interface Fixture extends AsyncDisposable {
 const STATUS: Record<string, number> = {
   'credentials-missing': 401,
   'credentials-invalid': 401,
+  'access-denied': 403,
+  'scope-insufficient': 401,
+  'attempts-exceeded': 429,
+  'url-too-long': 414,
   'route-unknown': 404,
   'method-not-allowed': 405,
   'path-malformed': 400,
@@ -44,15 +50,19 @@ const STATUS: Record<string, number> = {
 /** Serves `endpoints` with the token `good-token`; `hot` puts the dispatcher before Express. */
 export async function serve(
   endpoints: readonly Endpoint[],
-  options: { hot?: boolean; anonymousRead?: boolean; prefix?: string; server?: HttpServerOptions } = {},
+  options: {
+    hot?: boolean
+    anonymousRead?: boolean
+    prefix?: string
+    server?: HttpServerOptions
+    origins?: OriginOptions
+  } = {},
 ): Promise<Fixture> {
   const lines: LogLine[] = []
   const facts: RequestFacts[] = []
   const surface: Surface = {
-    authenticate: createAuthenticator({
-      identify: (secret) => (secret === 'good-token' ? { name: 'tester', kind: 'token' } : undefined),
-      anonymousRead: options.anonymousRead ?? false,
-    }),
+    guard: guardOf(options),
+    originOf: createOrigins(options.origins),
     errorReply: (error, { requestId }) =>
       error instanceof RequestError
         ? {
@@ -84,6 +94,28 @@ export async function serve(
     },
   }
 }
+
+/** `good-token` may everything, `narrow-token` was asked for less, `reader-token` may read; guesses wait after `tired-token`. */
+function guardOf({ anonymousRead = false }: { anonymousRead?: boolean }): Guard {
+  const names: Record<string, string> = { 'good-token': 'tester', 'narrow-token': 'narrow', 'reader-token': 'reader' }
+  return {
+    identify(credential) {
+      const secret =
+        credential.kind === 'basic' ? credential.password : credential.kind === 'bearer' ? credential.secret : ''
+      if (secret === 'tired-token') return { retryAfterSeconds: 7 }
+      const name = names[secret]
+      return name === undefined ? 'invalid' : { name, kind: 'static' }
+    },
+    decide({ name }, action) {
+      if (name === 'tester') return 'allowed'
+      if (name === 'narrow') return 'beyond-scope'
+      return action === 'pull' && (name === 'reader' || anonymousRead) ? 'allowed' : 'denied'
+    },
+  }
+}
+
+export const READ: Endpoint['access'] = () => [{ anyOf: ['pull'], on: 'team/app' }]
+export const WRITE: Endpoint['access'] = () => [{ anyOf: ['push'], on: 'team/app' }]
 
 function recordingLog(lines: LogLine[]): Logger {
   const at = (level: string) => (fields: Record<string, unknown>, message: string) => {

@@ -9,7 +9,7 @@ import {
   requestLog,
   requestMetrics,
 } from '../../src/http/index.ts'
-import { AUTHORIZED, rawExchange, serve } from './http-fixture.ts'
+import { AUTHORIZED, READ, rawExchange, serve, WRITE } from './http-fixture.ts'
 
 function slow(): { endpoint: Endpoint; release: () => void } {
   let release = () => {}
@@ -20,7 +20,7 @@ function slow(): { endpoint: Endpoint; release: () => void } {
     await gate
     return { status: 200, body: 'finished' }
   }
-  return { endpoint: { method: 'get', path: '/slow', access: 'read', handle }, release: () => release() }
+  return { endpoint: { method: 'get', path: '/slow', access: READ, handle }, release: () => release() }
 }
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good-token\r\n\r\n`
 
@@ -36,7 +36,7 @@ describe('draining', () => {
 
   test('finishes running requests, closes idle connections and takes no new ones', async () => {
     const { endpoint, release } = slow()
-    const quick: Endpoint = { method: 'get', path: '/q', access: 'read', handle: async () => ({ status: 200 }) }
+    const quick: Endpoint = { method: 'get', path: '/q', access: READ, handle: async () => ({ status: 200 }) }
     await using fixture = await serve([endpoint, quick])
     const running = rawExchange(fixture.port, get('/slow'))
     const idle = rawExchange(fixture.port, get('/q'))
@@ -58,7 +58,7 @@ describe('silent connections', () => {
     const read: Endpoint = {
       method: 'put',
       path: '/p',
-      access: 'write',
+      access: WRITE,
       handle: async ({ content }) => {
         for await (const _ of content);
         return { status: 201 }
@@ -97,6 +97,7 @@ describe('what operators see', () => {
       bytes: 3,
       milliseconds: 4,
       actor: 'a',
+      client: '127.0.0.1',
       aborted: false,
     })
     const text = await (await fetch(`${fixture.url}/metrics`, { headers: AUTHORIZED })).text()
@@ -115,12 +116,21 @@ describe('what operators see', () => {
       info: (fields: unknown) => lines.push(fields),
       warn: () => lines.push('warn'),
     }
-    const facts = { id: 'i', method: 'GET', route: '/r', status: 200, bytes: 1, milliseconds: 1.23456, actor: 'a' }
+    const facts = {
+      id: 'i',
+      method: 'GET',
+      route: '/r',
+      status: 200,
+      bytes: 1,
+      milliseconds: 1.23456,
+      actor: 'a',
+      client: '::1',
+    }
     const observer = requestLog(log as never)
     observer.finished({ ...facts, aborted: false })
     observer.finished({ ...facts, status: 503, aborted: true })
     expect(lines).toEqual([
-      { requestId: 'i', method: 'GET', route: '/r', status: 200, bytes: 1, ms: 1.235, actor: 'a' },
+      { requestId: 'i', method: 'GET', route: '/r', status: 200, bytes: 1, ms: 1.235, actor: 'a', client: '::1' },
       'warn',
     ])
   })

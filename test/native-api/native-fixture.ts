@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import express from 'express'
 import pino from 'pino'
-import { createAuthenticator, createHttpServer, mount } from '../../src/http/index.ts'
+import { createHttpServer, createOrigins, type Guard, mount } from '../../src/http/index.ts'
 import { type NativeApiOptions, nativeEndpoints, problemReply } from '../../src/native-api/index.ts'
 import type { FileJson, PackageJson, ProblemJson, UploadJson } from '../../src/native-api/wire.ts'
-import { createStaticTokens, type Registry } from '../../src/registry/index.ts'
+import type { AccessOptions, Registry } from '../../src/registry/index.ts'
 import { openTestRegistry } from '../support/open-test-registry.ts'
 import { describedAnswer } from './described-answer.ts'
 
@@ -52,19 +52,22 @@ export interface Door extends AsyncDisposable {
 export const NEW_PACKAGE = { name: 'nightly', producer: 'ops', subject: 'example.org', retention_class: 'raw-evidence' }
 
 export interface DoorOptions extends Partial<Omit<NativeApiOptions, 'registry'>> {
-  readonly anonymousRead?: boolean
+  readonly access?: AccessOptions
+  readonly publicUrl?: string
   /** Stands between the API and the registry, to make parts of it fail. */
   readonly wrap?: (registry: Registry) => Registry
 }
 
-export async function openDoor({ anonymousRead = false, wrap, ...options }: DoorOptions = {}): Promise<Door> {
-  const opened = await openTestRegistry()
+export async function openDoor({ access, publicUrl, wrap, ...options }: DoorOptions = {}): Promise<Door> {
+  const opened = await openTestRegistry({
+    dependencies: { access: { tokens: [`ci:${TOKEN}`, `other:${OTHER_TOKEN}`], ...access } },
+  })
   const registry = wrap?.(opened.registry) ?? opened.registry
-  const tokens = createStaticTokens([`ci:${TOKEN}`, `other:${OTHER_TOKEN}`])
   const app = express()
   app.disable('x-powered-by')
   mount(app, nativeEndpoints({ registry, version: '1.2.3-test', ...options }), {
-    authenticate: createAuthenticator({ identify: tokens.identify, anonymousRead }),
+    guard: opened.registry.access as unknown as Guard,
+    originOf: createOrigins({ publicUrl }),
     errorReply: problemReply,
     log: pino({ level: 'silent' }),
   })

@@ -23,7 +23,7 @@ let door: Door
 let bytes: Buffer
 let pushed: PackageJson
 beforeAll(async () => {
-  door = await openDoor({ publicHost: 'registry.example:5000' })
+  door = await openDoor({ publicUrl: 'https://registry.example:5000' })
   const config = Buffer.from('{}')
   for (const content of [LAYER, config]) {
     const request = { repository: REPOSITORY, actor: 'ci', digest: sha256(content), content: contentOf(content) }

@@ -5,7 +5,7 @@ import { ApiError } from '../../src/native-api/problem.ts'
 import { type ProblemJson, problemCode, problemType } from '../../src/native-api/wire.ts'
 import { RegistryError } from '../../src/registry/index.ts'
 
-const CONTEXT = { requestId: 'r-1', path: '/packages' }
+const CONTEXT = { requestId: 'r-1', path: '/packages', origin: 'http://localhost:8000' }
 
 function documentOf(error: unknown): ProblemJson {
   return JSON.parse(String(problemReply(error, CONTEXT)?.body))

@@ -3,7 +3,7 @@ import { REQUEST_ERROR_CODES, RequestError } from '../../src/http/index.ts'
 import { OCI_ERRORS, OCI_REQUEST_ERRORS, type OciErrorRow, ociErrorReply } from '../../src/oci/index.ts'
 import { REGISTRY_ERROR_CODES, RegistryError } from '../../src/registry/index.ts'
 
-const context = { requestId: 'r-1', path: '/v2/a/blobs/uploads/u-1' }
+const context = { requestId: 'r-1', path: '/v2/a/blobs/uploads/u-1', origin: 'http://localhost:8000' }
 const rows: readonly (readonly [string, OciErrorRow])[] = [
   ...Object.entries(OCI_ERRORS),
   ...Object.entries(OCI_REQUEST_ERRORS),
@@ -21,7 +21,7 @@ describe('the error table of /v2/', () => {
   })
 
   test('does not invite clients to repeat what will fail again', () => {
-    const transient = new Set(['upload-busy', 'unavailable'])
+    const transient = new Set(['upload-busy', 'unavailable', 'attempts-exceeded'])
     const repeatedCodes = ['BLOB_UPLOAD_INVALID', 'TOOMANYREQUESTS', 'UNKNOWN', 'UNAVAILABLE']
     const repeatedStatuses = [408, 429, 500, 502, 503, 504]
     for (const [code, row] of rows) {
@@ -69,7 +69,7 @@ describe('the error table of /v2/', () => {
       'Content-Range': 'bytes */7',
     })
     expect(headers(new RequestError('credentials-missing', 'no'))).toMatchObject({
-      'WWW-Authenticate': 'Basic realm="artifact-store"',
+      'WWW-Authenticate': 'Bearer realm="http://localhost:8000/token",service="artifact-store"',
     })
     expect(headers(new RequestError('method-not-allowed', 'no', { allow: 'GET' }))).toMatchObject({ Allow: 'GET' })
   })

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import pino from 'pino'
-import { createAuthenticator, createDispatcher, createHttpServer, mount } from '../../src/http/index.ts'
+import { createDispatcher, createHttpServer, createOrigins, type Guard, mount } from '../../src/http/index.ts'
 import { ociEndpoints, ociSurface } from '../../src/oci/index.ts'
-import { createStaticTokens } from '../../src/registry/index.ts'
+import type { AccessOptions, RegistryDependencies } from '../../src/registry/index.ts'
 import { openTestRegistry } from '../support/open-test-registry.ts'
 
 export const TOKEN = 'test-token'
@@ -42,11 +42,15 @@ export interface Door extends AsyncDisposable {
   putManifest(repository: string, manifest: object, tag?: string): Promise<string>
 }
 
-export async function openDoor({ anonymousRead = false } = {}): Promise<Door> {
-  const opened = await openTestRegistry()
-  const tokens = createStaticTokens([`ci:${TOKEN}`, 'other:other-token'])
+/** With `ci` and `other` as static tokens. */
+export async function openDoor(
+  options: { access?: AccessOptions; dependencies?: Partial<RegistryDependencies> } = {},
+): Promise<Door> {
+  const access = { tokens: [`ci:${TOKEN}`, 'other:other-token'], ...options.access }
+  const opened = await openTestRegistry({ dependencies: { ...options.dependencies, access } })
   const surface = ociSurface({
-    authenticate: createAuthenticator({ identify: tokens.identify, anonymousRead }),
+    guard: opened.registry.access as unknown as Guard,
+    originOf: createOrigins(),
     log: pino({ level: 'silent' }),
   })
   const endpoints = ociEndpoints({ registry: opened.registry })

@@ -20,11 +20,12 @@ export function registerToken(program: Command, run: Runner): void {
   token
     .command('rotate-key')
     .description('Sign access tokens of /v2/ with a new key from now on; nobody has to log in again.')
+    .addHelpText('after', examples([['artifactstore token rotate-key', 'every now and then, or when somebody left']]))
     .action(
       run(async (context) => {
         const rotated = await context
           .connect()
-          .json<{ key_id: string; retired: string }>({ method: 'POST', path: paths.rotateTokenKey })
+          .json<{ key_id: string; retired: string }>({ method: 'POST', path: paths.tokenKeys })
         context.result(rotated, () => `key ${rotated.key_id} signs from now on; ${rotated.retired} is retired`)
         return undefined
       }),
@@ -71,6 +72,10 @@ function registerList(token: Command, run: Runner): void {
   token
     .command('list')
     .description('List issued tokens, newest first.')
+    .addHelpText(
+      'after',
+      examples([['artifactstore token list', 'who has a token, for what, and when it was last used']]),
+    )
     .action(
       run(async (context) => {
         const tokens = await allTokens(context.connect())
@@ -98,6 +103,15 @@ function registerRevoke(token: Command, run: Runner): void {
     .argument('<id>', 'as token list shows it')
     .option('--reason <text>', 'why, for the log')
     .description('End a token. Every server sees it within a second.')
+    .addHelpText(
+      'after',
+      examples([
+        [
+          'artifactstore token revoke 0197c0de-0000-7000-8000-000000000000 --reason leaked',
+          'the id is from token list',
+        ],
+      ]),
+    )
     .action(
       run(async (context, id: string, options: { reason?: string }) => {
         const query = new URLSearchParams(options.reason === undefined ? {} : { reason: options.reason })

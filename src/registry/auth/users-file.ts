@@ -77,8 +77,11 @@ export function openUsersFile({ path, fingerprint, clock, onProblem }: UsersFile
   return {
     async verify(name, password) {
       const hash = current().get(name)
-      // bcrypt takes NUL for the end: what comes after it would not count.
-      const matches = await bcrypt.compare(password.replaceAll('\0', '\ufffd'), hash ?? NOBODY)
+      // `$2y$` and `$2b$` are the same algorithm; the library knows the latter name. bcrypt takes NUL for the end: what comes after it would not count.
+      const matches = await bcrypt.compare(
+        password.replaceAll('\0', '\ufffd'),
+        (hash ?? NOBODY).replace(/^\$2y/, '$2b'),
+      )
       return hash !== undefined && matches ? identityOf(name, hash) : undefined
     },
     named(name) {

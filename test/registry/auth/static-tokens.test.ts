@@ -35,11 +35,15 @@ describe('identities', () => {
   })
 
   test('a named token is called by its name and may contain colons', () => {
-    expect(createStaticTokens(['ci:a:b:c']).identify('a:b:c')).toEqual({ name: 'ci', kind: 'token' })
+    expect(createStaticTokens(['ci:a:b:c']).identify('a:b:c')).toEqual({ name: 'ci', kind: 'static', fingerprint: '' })
   })
 
   test('an unnamed token is called by the head of its hash, which no name can imitate', () => {
-    expect(createStaticTokens(['abc']).identify('abc')).toEqual({ name: 'token:ba7816bf', kind: 'token' })
+    expect(createStaticTokens(['abc']).identify('abc')).toEqual({
+      name: 'token:ba7816bf',
+      kind: 'static',
+      fingerprint: '',
+    })
     expect(isReservedName('token:ba7816bf')).toBe(true)
   })
 
