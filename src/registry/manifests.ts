@@ -108,7 +108,7 @@ async function decidePut(
     const { repository, digest } = put
     set.push(...(await tagEvents(tx, core, { repositoryId, repository, tag, packageId: stored.packageId, digest })))
   }
-  const missing = stored.events.length === 0 ? 0 : await countMissing(tx, repositoryId, put.parsed)
+  const missing = await countMissing(tx, repositoryId, put.parsed)
   return { events: [...events, ...stored.events, ...set], result: { packageId: stored.packageId, missing } }
 }
 

@@ -99,7 +99,7 @@ describe.each(DATABASES)('the schema on $engine', (engine) => {
     expect(made).toEqual(expect.arrayContaining(['events', 'log_head', 'packages', 'uploads']))
     expect(await migrate(options())).toEqual([])
     expect(await tables()).toEqual(made)
-    expect(await rollback(options())).toEqual(MIGRATIONS.map(({ name }) => name))
+    expect(await rollback(options())).toEqual(MIGRATIONS.map(({ name }) => name).toReversed())
     const left = (await tables()).filter((name) => !name.startsWith('schema_') && !name.startsWith('sqlite_'))
     expect(left).toEqual([])
     await migrate(options())

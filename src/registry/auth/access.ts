@@ -5,7 +5,6 @@
  */
 import { createHmac } from 'node:crypto'
 import type { Core } from '../core.ts'
-import type { Access, AccessToken, Credential, Explanation, Standing } from '../registry.ts'
 import {
   ACCESS_TOKEN_SECONDS,
   type AccessGrant,
@@ -16,6 +15,7 @@ import {
 } from './access-token.ts'
 import { ACTIONS, type Action, isAction } from './actions.ts'
 import { type Attempts, createAttempts } from './attempts.ts'
+import type { Access, AccessToken, Credential, Explanation, Standing } from './contract.ts'
 import { ANONYMOUS, type Identity, LOCAL } from './identity.ts'
 import { IssuedTokens } from './issued-tokens.ts'
 import { createPasswords, type Passwords } from './passwords.ts'

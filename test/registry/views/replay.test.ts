@@ -1,5 +1,7 @@
 /** Views are a fold of the log: what was changed in them is found and restored, beside writers and after a version bump. */
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { LOCAL } from '../../../src/registry/auth/identity.ts'
 import type { Database } from '../../../src/registry/database/sql.ts'
 import { createRecorder, type Recorder } from '../../../src/registry/record.ts'
 import { replay, staleViews } from '../../../src/registry/replay.ts'
@@ -36,6 +38,7 @@ async function fillEveryView(store: TestStore): Promise<void> {
     'team/app',
     imageOf({ subject: { ...subject, size: image.length }, artifactType: 'application/x', annotations: { k: 'v' } }),
   )
+  await store.registry.tokens.create({ scopes: ['repository:a:pull'], note: 'test' }, LOCAL)
   await store.registry.refs.put('a/b', Buffer.from('data'), Buffer.from('manifest'))
 }
 
