@@ -2,7 +2,7 @@
 import { type ApiRequest, isNotModified, type Reply, readBody } from '../http/index.ts'
 import type { Reference, Registry, Tag } from '../registry/index.ts'
 import { etagOf, manifestPath } from './headers.ts'
-import { digestQuery, mediaTypeOf, referenceOf, repositoryOf, tagsQuery } from './params.ts'
+import { digestQuery, mediaTypeOf, readReferenceOf, referenceOf, repositoryOf, tagsQuery } from './params.ts'
 import { warning } from './warnings.ts'
 
 /** The specification wants at least 4 MB; containerd and oras refuse to read much more. */
@@ -15,7 +15,7 @@ export function manifestHandlers({ manifests, tags }: Registry) {
      * cannot read the type says so better than a 404 would.
      */
     async get(request: ApiRequest): Promise<Reply> {
-      const { bytes, digest, mediaType } = await manifests.get(repositoryOf(request), referenceOf(request))
+      const { bytes, digest, mediaType } = await manifests.get(repositoryOf(request), readReferenceOf(request))
       const etag = etagOf(digest)
       if (isNotModified(request.headers['if-none-match'], etag)) {
         return { status: 304, headers: { ETag: etag, 'Docker-Content-Digest': digest } }

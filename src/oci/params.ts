@@ -28,6 +28,19 @@ export function referenceOf(request: ApiRequest): Reference {
   return parseReference(request.params.reference ?? '')
 }
 
+/**
+ * What is to be read. Throws `digest-invalid`, and `manifest-unknown` for what is no tag: the specification has 404 alone
+ * for a read by tag, and conformance 1.1.1 reads `.INVALID_MANIFEST_NAME`. Nothing can have been put there.
+ */
+export function readReferenceOf(request: ApiRequest): Reference {
+  try {
+    return referenceOf(request)
+  } catch (error) {
+    if (!(error instanceof RegistryError && error.code === 'tag-invalid')) throw error
+    throw new RegistryError('manifest-unknown', `There is no such manifest: ${error.message}`, { field: 'reference' })
+  }
+}
+
 /** An upload of this repository and this identity. Throws `name-invalid`. */
 export function uploadKeyOf(request: ApiRequest): UploadKey {
   return { id: request.params.upload ?? '', repository: repositoryOf(request), actor: request.identity.name }

@@ -48,6 +48,19 @@ describe('a manifest that is refused', () => {
 })
 
 describe('a manifest', () => {
+  test('is unknown under what is no tag, and nothing is put or deleted there', async () => {
+    await using door = await openDoor()
+    const strange = at('.INVALID_MANIFEST_NAME')
+    const read = await door.send('GET', strange)
+    expect([read.status, read.code]).toEqual([404, 'MANIFEST_UNKNOWN'])
+    expect((await door.send('HEAD', strange)).status).toBe(404)
+    for (const method of ['PUT', 'DELETE']) {
+      const answer = await door.send(method, strange, { body: MANIFEST, headers: as(OCI_MANIFEST) })
+      expect([answer.status, answer.code]).toEqual([400, 'NAME_INVALID'])
+    }
+    expect((await door.send('GET', at('sha256:baddigeststring'))).code).toBe('DIGEST_INVALID')
+  })
+
   test('that nobody put is unknown, and so is a repository', async () => {
     await using door = await openDoor()
     expect((await door.send('GET', at('latest'))).code).toBe('NAME_UNKNOWN')
