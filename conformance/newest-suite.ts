@@ -10,7 +10,7 @@ import type { Door } from './access.ts'
 import type { Level } from './combinations.ts'
 import { type ExpectedNewest, type NewestResults, PARTS } from './expected.ts'
 import { type JunitReport, parseJunit } from './junit.ts'
-import { failure, type Row, unreadable } from './outcome.ts'
+import { failure, oneLine, type Row, unreadable } from './outcome.ts'
 
 /** Every API of its config.go, also those that are off at level 1.1. */
 const APIS = [
@@ -75,7 +75,7 @@ export async function judgeNewest(results: string, expected: ExpectedNewest, sai
       return [failure('results.yaml', `it has no ${PARTS.join(' and ')}`)]
     }
     const junit = parseJunit(await readFile(join(results, 'junit.xml'), 'utf8'))
-    return [...compareRows(expected, written!), ...compareTests(expected, junit)]
+    return [...compareTests(expected, junit), ...compareRows(expected, written!)]
   } catch (error) {
     return [unreadable(error, said)]
   }
@@ -97,17 +97,17 @@ function compareRow(name: string, expected: string | undefined, actual: string |
 }
 
 /**
- * Single tests add no rows while all of them pass: they are what the rows are made of. The suite counts tests that have
- * tests below them too, and writes only those that have none, so that its totals say more than its list.
+ * Single tests add no rows while all of them pass, and one when not: they are what the rows are made of. The suite counts
+ * tests that have tests below them too, and writes only those that have none, so that its totals say more than its list.
  */
 function compareTests(expected: ExpectedNewest, { totals, cases }: JunitReport): Row[] {
   const { tests, failures, errors, skipped, disabled } = totals
-  const rows = cases
-    .filter(({ status }) => status !== 'passed')
-    .map(({ name, status, message }) => failure(name, message === '' ? status : `${status}: ${message}`))
-  if (tests !== expected.tests || failures + errors + skipped + disabled > 0) {
-    const bad = `${failures} failed, ${errors} errors, ${skipped} skipped, ${disabled} disabled`
-    rows.push(failure('single tests', `${tests} with ${bad}; expected ${expected.tests} that pass`))
-  }
-  return rows
+  const bad = cases.filter(({ status }) => status !== 'passed')
+  if (tests === expected.tests && failures + errors + skipped + disabled === 0 && bad.length === 0) return []
+  const summary =
+    `${tests}, of which ${failures} failed, ${errors} errors, ${skipped} skipped, ${disabled} disabled; ` +
+    `expected ${expected.tests} that pass`
+  const shown = bad.slice(0, SHOWN_TESTS).map(({ name, status, message }) => oneLine(`${name}: ${status} ${message}`))
+  return [failure('single tests', [summary, ...shown].join('\n'))]
 }
+const SHOWN_TESTS = 8

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Door } from './access.ts'
 import type { ExpectedOlder } from './expected.ts'
 import { type JunitReport, parseJunit, type TestCase } from './junit.ts'
-import { failure, type Row, unreadable } from './outcome.ts'
+import { failure, oneLine, type Row, unreadable } from './outcome.ts'
 
 export function olderEnvironment(door: Door, results: string): Record<string, string> {
   return {
@@ -59,5 +59,5 @@ function compareTest({ name, status, message }: TestCase, reason: string | undef
   if (status === 'skipped' && reason !== undefined) return { name, outcome: 'skipped', says: reason }
   if (status === 'passed') return failure(name, 'it passed, but its skip is pinned: take it out of expected.yaml')
   if (status === 'skipped') return failure(name, 'it was skipped, and no reason for that is pinned in expected.yaml')
-  return failure(name, message === '' ? status : `${status}: ${message}`)
+  return failure(name, oneLine(`${status} ${message}`))
 }

@@ -40,6 +40,13 @@ export function failure(name: string, says: string): Row {
   return { name, outcome: 'failed', says }
 }
 
+/** A suite's message as it fits in a list; the whole is in its own report. */
+export function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim()
+  return line.length > LINE ? `${line.slice(0, LINE)}…` : line
+}
+const LINE = 240
+
 /** A report that is not there, with what the suite said instead, or one that cannot be read. */
 export function unreadable(error: unknown, said: string): Row {
   const { code, path, message } = error as NodeJS.ErrnoException

@@ -2,9 +2,10 @@
  * `npm run conformance`: builds the OCI conformance suites and runs them in every combination of `combinations.ts` against
  * servers that it starts, compares with `expected.yaml`, and closes with plain counts.
  *
- *     npm run conformance -- [--only 'dev token'] [--list] [--write] [--report counts.json] [--build]
+ *     npm run conformance -- [--only 'dev token'] [--list] [--write] [--report counts.json] [--keep folder] [--build]
  */
 import { readFile, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { COMBINATIONS, type Combination, chosen, nameOf, type SuiteName } from './combinations.ts'
@@ -22,13 +23,12 @@ const HELP = `npm run conformance -- [options]
   --build          builds the suites into the cache and ends
   --report <file>  writes the counts as JSON (or in CONFORMANCE_REPORT)
   --write          writes docs/conformance.md
+  --keep <folder>  where the reports of what failed are kept (var/conformance)
 
 A suite is taken from CONFORMANCE_SUITE and CONFORMANCE_SUITE_1_1_1 (a checkout or a built one), from ../shared/conformance-suite,
 or from its public repository at the pinned commit. Building one needs Go.
 `
-/** In `var`, which no check reads. */
-const KEPT = 'var/conformance'
-const SHOWN_FAILURES = 20
+const SHOWN_FAILURES = 12
 const root = new URL('../', import.meta.url)
 
 const { values: options } = parseArgs({
@@ -38,6 +38,8 @@ const { values: options } = parseArgs({
     build: { type: 'boolean', default: false },
     report: { type: 'string', default: process.env.CONFORMANCE_REPORT },
     write: { type: 'boolean', default: false },
+    // In `var`, which no check reads.
+    keep: { type: 'string', default: 'var/conformance' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -70,7 +72,7 @@ async function main(): Promise<void> {
 async function runAll(combinations: readonly Combination[], suites: ReadonlyMap<SuiteName, Obtained>): Promise<void> {
   const expected = readExpected()
   const databases = new Databases(process.env.ARTIFACTSTORE_TEST_DATABASE_URL)
-  const kept = fileURLToPath(new URL(KEPT, root))
+  const kept = resolve(fileURLToPath(root), options.keep)
   const outcomes: Outcome[] = []
   try {
     for (const combination of combinations) {
@@ -99,7 +101,7 @@ function say({ combination, rows, seconds }: Outcome): void {
     console.log(`  ${name}: ${says?.replaceAll('\n', '\n    ')}`)
   }
   if (failed.length > SHOWN_FAILURES) console.log(`  … and ${failed.length - SHOWN_FAILURES} more`)
-  if (failed.length > 0) console.log(`  reports and log: ${KEPT}/${combination.replaceAll(' ', '-')}`)
+  if (failed.length > 0) console.log(`  reports and log: ${options.keep}/${combination.replaceAll(' ', '-')}`)
 }
 
 function close(outcomes: readonly Outcome[]): void {

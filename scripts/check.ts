@@ -44,7 +44,7 @@ async function program(args: readonly string[]): Promise<string> {
 }
 
 function layers(): string {
-  const sentences = judge(readTree(root, ['src', 'migrations', 'test', 'bench', 'scripts']))
+  const sentences = judge(readTree(root, ['src', 'migrations', 'test', 'bench', 'scripts', 'conformance']))
   return [...sentences.values()].flat().join('\n')
 }
 

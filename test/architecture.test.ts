@@ -8,7 +8,7 @@ import { judge, RULES } from './architecture/rules.ts'
 import { readTree } from './architecture/source-tree.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folders = ['src', 'migrations', 'test', 'bench', 'scripts']
+const folders = ['src', 'migrations', 'test', 'bench', 'scripts', 'conformance']
 const broken = fileURLToPath(new URL('./fixtures/architecture', import.meta.url))
 
 describe('in this repository', () => {
