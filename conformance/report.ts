@@ -34,6 +34,7 @@ export function reportPage(run: Run, expected: Expected): string {
     introduction(run),
     '## Combinations',
     combinations(run.outcomes),
+    'Counted are the rows of the newest suite’s results.yaml and the tests of the older suite’s junit.xml, one each.',
     '## How each suite comes in',
     table(
       ['access', 'how'],

@@ -96,7 +96,8 @@ describe('paths that are not of the API', () => {
       ['GET', '/v2/team/%2e%2e/manifests/latest', 404, 'UNSUPPORTED'],
       ['GET', '/v2/team/app/manifests/%zz', 400, 'NAME_INVALID'],
       ['GET', '/v2/team/app/manifests/sha256:baddigeststring', 400, 'DIGEST_INVALID'],
-      ['GET', '/v2/team/app/manifests/-tag', 400, 'NAME_INVALID'],
+      ['PUT', '/v2/team/app/manifests/-tag', 400, 'NAME_INVALID'],
+      ['GET', '/v2/team/app/manifests/-tag', 404, 'MANIFEST_UNKNOWN'],
       ['GET', '/v2/team/app/blobs/uploads', 400, 'DIGEST_INVALID'],
       ['GET', `/v2/team/app/blobs/${DIGEST.toUpperCase()}`, 400, 'DIGEST_INVALID'],
     ] as const
