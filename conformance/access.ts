@@ -35,7 +35,7 @@ interface Way {
   /** Settings of the server beside its token; files go into `folder`. */
   server(folder: string): Promise<Readonly<Record<string, string>>>
   door(address: string, folder: string): Door
-  /** What in the requests shows that the suite came in another way; undefined when nothing does. */
+  /** Of requests that were made. */
   objection(requests: readonly LoggedRequest[]): string | undefined
 }
 
@@ -107,6 +107,11 @@ export const WAYS: Readonly<Record<Access, Way>> = {
 function withoutToken(requests: readonly LoggedRequest[]): string | undefined {
   const issued = requests.some(({ route, status }) => route === '/token' && status === 200)
   return issued ? undefined : 'no token was issued at /token: the suite was let in otherwise, or not at all'
+}
+
+/** What in the requests shows that the suite came in another way, or not at all; undefined when nothing does. */
+export function objectionTo(access: Access, requests: readonly LoggedRequest[]): string | undefined {
+  return requests.length === 0 ? 'the log of the server has no requests' : WAYS[access].objection(requests)
 }
 
 /** For loopback, valid for a day; Go takes no certificate without its names in subjectAltName. */

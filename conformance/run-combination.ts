@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ServerProcess } from '../test/cli/server-process.ts'
-import { type Door, loggedRequests, SECRET, USER, WAYS } from './access.ts'
+import { type Door, loggedRequests, objectionTo, SECRET, USER, WAYS } from './access.ts'
 import { type Combination, nameOf } from './combinations.ts'
 import type { Databases } from './databases.ts'
 import type { Expected } from './expected.ts'
@@ -60,7 +60,7 @@ async function withServer(combination: Combination, bench: Bench & { folder: str
     const door = way.door(`127.0.0.1:${server.port}`, folder)
     const rows = await judged(combination, { ...bench, door, results })
     await server.stop('SIGTERM')
-    const objection = way.objection(loggedRequests(server.stdout))
+    const objection = objectionTo(combination.access, loggedRequests(server.stdout))
     return objection === undefined ? rows : [...rows, failure(`access: ${combination.access}`, objection)]
   } finally {
     if (server !== undefined) await writeFile(join(results, 'server.log'), server.stdout + server.stderr)

@@ -4,33 +4,37 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { loggedRequests, SECRET, USER, WAYS } from '../../conformance/access.ts'
+import { loggedRequests, objectionTo, SECRET, USER, WAYS } from '../../conformance/access.ts'
+import { ACCESSES } from '../../conformance/combinations.ts'
 
 const ADDRESS = '127.0.0.1:5000'
 const request = { method: 'GET', route: '/v2/', status: 200, actor: USER }
 
 describe('a suite that came in another way than it should', () => {
   test('is seen where it should have been anonymous', () => {
-    expect(WAYS.anonymous.objection([{ ...request, actor: 'anonymous' }, request])).toMatch(/not anonymously/)
-    expect(WAYS.anonymous.objection([{ ...request, actor: 'anonymous' }])).toBeUndefined()
+    expect(objectionTo('anonymous', [{ ...request, actor: 'anonymous' }, request])).toMatch(/not anonymously/)
+    expect(objectionTo('anonymous', [{ ...request, actor: 'anonymous' }])).toBeUndefined()
   })
 
   test('is seen where it should have sent Basic with everything', () => {
-    expect(WAYS.basic.objection([request, { ...request, status: 401 }])).toMatch(/challenged/)
-    expect(WAYS.basic.objection([request, { ...request, status: 404 }])).toBeUndefined()
+    expect(objectionTo('basic', [request, { ...request, status: 401 }])).toMatch(/challenged/)
+    expect(objectionTo('basic', [request, { ...request, status: 404 }])).toBeUndefined()
   })
 
   test.each(['token', 'tls'] as const)('is seen where it should have asked for a token (%s)', (access) => {
-    const { objection } = WAYS[access]
-    expect(objection([{ ...request, status: 401 }, request])).toMatch(/no token was issued/)
-    expect(objection([{ ...request, route: '/token', status: 401 }])).toMatch(/no token was issued/)
+    expect(objectionTo(access, [{ ...request, status: 401 }, request])).toMatch(/no token was issued/)
+    expect(objectionTo(access, [{ ...request, route: '/token', status: 401 }])).toMatch(/no token was issued/)
     expect(
-      objection([
+      objectionTo(access, [
         { ...request, status: 401 },
         { ...request, route: '/token' },
       ]),
     ).toBeUndefined()
   })
+})
+
+test('a log without requests proves no way of access', () => {
+  for (const access of ACCESSES) expect(objectionTo(access, [])).toBe('the log of the server has no requests')
 })
 
 test('requests are read from the log of a server, beside its other lines', () => {
