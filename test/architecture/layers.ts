@@ -26,9 +26,15 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ['@napi-rs/blake-hash', '@noble/hashes'],
     without: NETWORK,
   },
+  signing: {
+    paths: ['src/signing/'],
+    imports: [],
+    packages: ['@sigstore/bundle', '@sigstore/verify'],
+    without: NETWORK,
+  },
   registry: {
     paths: ['src/registry/'],
-    imports: ['storage'],
+    imports: ['storage', 'signing'],
     packages: ['ajv', 'bcrypt', 'better-sqlite3', 'canonicalize', 'jose', 'knex', 'pg'],
     without: NETWORK,
   },
@@ -43,7 +49,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   proxy: { paths: ['src/proxy/'], imports: ['registry', 'storage', 'http'], packages: ['express', 'undici', 'yaml'] },
   cli: {
     paths: ['src/cli/'],
-    imports: ['native-api'],
+    imports: ['native-api', 'signing'],
     packages: ['cli-progress', 'commander', '@napi-rs/blake-hash', '@noble/hashes'],
   },
   web: { paths: ['src/web/'], imports: [], types: ['native-api'], packages: [] },
@@ -59,7 +65,19 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   version: { paths: ['src/version.ts'], imports: [], packages: [], faces: ['src/version.ts'] },
   main: {
     paths: ['src/main.ts', 'src/main/', 'src/compose.ts'],
-    imports: ['storage', 'registry', 'http', 'oci', 'native-api', 'proxy', 'cli', 'config', 'version', 'migrations'],
+    imports: [
+      'storage',
+      'signing',
+      'registry',
+      'http',
+      'oci',
+      'native-api',
+      'proxy',
+      'cli',
+      'config',
+      'version',
+      'migrations',
+    ],
     packages: ['express', 'pino', 'prom-client'],
     faces: ['src/compose.ts'],
   },
@@ -89,6 +107,7 @@ export const RESERVED: readonly { readonly module: RegExp; readonly for: readonl
     module: /^(?:cbor2|cbor-x|src\/registry\/manifest\/cbor-[a-z]+\.ts)$/,
     for: ['src/registry/manifest/canonical-cbor.ts', 'src/registry/manifest/cbor-'],
   },
+  { module: /^@sigstore\//, for: ['src/signing/'] },
   { module: /^multer$/, for: ['src/native-api/file-form.ts'] },
 ]
 

@@ -17,6 +17,8 @@ interface Tool {
 }
 
 const TOOLS = {
+  cosign2: { module: 'github.com/sigstore/cosign/v2', package: 'github.com/sigstore/cosign/v2/cmd/cosign' },
+  cosign3: { module: 'github.com/sigstore/cosign/v3', package: 'github.com/sigstore/cosign/v3/cmd/cosign' },
   oras: { module: 'oras.land/oras', package: 'oras.land/oras/cmd/oras' },
 } as const satisfies Record<string, Tool>
 export type ToolName = keyof typeof TOOLS
