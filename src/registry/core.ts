@@ -1,4 +1,5 @@
 /** What every service works with: handed over once by `openRegistry`, never looked up. */
+import type { TrustedKey } from '../signing/index.ts'
 import { type BlobStore, StorageError, type UploadStore } from '../storage/index.ts'
 import type { Database } from './database/sql.ts'
 import { RegistryError } from './errors.ts'
@@ -32,6 +33,8 @@ export interface Core {
   readonly undeleteGraceSeconds: number
   readonly tagRules: readonly TagRule[]
   readonly alarm: Alarm
+  /** Whose signatures are told from others'; empty: nothing is checked. */
+  readonly signingKeys: readonly TrustedKey[]
   /** Authenticates upload ids; shared by all processes. */
   readonly uploadSecret: Uint8Array
   /** As manifests name the software that wrote them: `name/version`. */

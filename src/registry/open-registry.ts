@@ -2,6 +2,7 @@
  * Opens the domain over a database and storage backends that the caller constructed: checks the log, brings stale views
  * up to date, and hands out the services. Closing the registry closes the database.
  */
+import type { TrustedKey } from '../signing/index.ts'
 import { canTellHealth, closeHashWorkers } from '../storage/index.ts'
 import { type AccessOptions, type CreatedAccess, createAccess } from './auth/access.ts'
 import { createBlobs } from './blobs.ts'
@@ -22,6 +23,7 @@ import { createReferrers } from './referrers.ts'
 import type { Registry, RegistryHealth } from './registry.ts'
 import { replay, staleViews } from './replay.ts'
 import type { TagRule } from './tag-rules.ts'
+import { createSignatures } from './signatures.ts'
 import { createTags } from './tags.ts'
 import { sweepUploads } from './uploads/sweep-uploads.ts'
 import { breakLeases } from './uploads/upload-rows.ts'
@@ -41,6 +43,8 @@ export interface RegistryDependencies {
   readonly undeleteGraceSeconds?: number
   readonly tagRules?: readonly TagRule[]
   readonly access?: AccessOptions
+  /** Whose signatures are `valid` in lists of referrers; absent: none is checked. */
+  readonly signingKeys?: readonly TrustedKey[]
   /** Milliseconds since the epoch. */
   readonly clock?: () => number
   readonly ids?: Ids
@@ -99,6 +103,7 @@ async function createCore(dependencies: RegistryDependencies): Promise<Core> {
     undeleteGraceSeconds: dependencies.undeleteGraceSeconds ?? 7 * DAY,
     tagRules: dependencies.tagRules ?? [],
     alarm: dependencies.alarm ?? (() => undefined),
+    signingKeys: dependencies.signingKeys ?? [],
     uploadSecret: secret!.value,
     generator: `artifact-store/${dependencies.version}`,
   }
@@ -124,6 +129,7 @@ function services(core: Core, { access, tokens }: CreatedAccess): OpenedRegistry
     manifests: createManifests(core),
     tags: createTags(core),
     referrers: createReferrers(core),
+    signatures: createSignatures(core),
     catalog: createCatalog(core),
     events,
     access,

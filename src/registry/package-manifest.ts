@@ -21,6 +21,13 @@ export async function packageManifestJson(sql: Sql, id: string): Promise<Manifes
   return { mediaType: JSON_MEDIA_TYPE, digest: digestWith('blake3', bytes), bytes }
 }
 
+/** Throws `manifest-unknown` for a package that is too large for one. */
+export async function packageOciManifest(sql: Sql, id: string): Promise<ManifestDocument> {
+  const row = await requireManifest(sql, id)
+  if (row.oci_digest) return ociDocument(sql, row)
+  throw new RegistryError('manifest-unknown', `Package ${id} has no OCI manifest: that would be over 4 MiB`, { id })
+}
+
 async function requireManifest(sql: Sql, id: string): Promise<PackageRow> {
   const row = await readPackageRow(sql, id)
   if (row.manifest_digest && row.status !== 'erased') return row
@@ -46,5 +53,5 @@ async function ociDocument(sql: Sql, row: PackageRow): Promise<ManifestDocument>
   const manifest = await sql.get<{ bytes: Uint8Array }>('SELECT bytes FROM manifests WHERE package_id = ?', [
     row.package_id,
   ])
-  return { mediaType: row.oci_media_type!, digest: row.manifest_digest as Digest, bytes: manifest!.bytes }
+  return { mediaType: row.oci_media_type!, digest: row.oci_digest as Digest, bytes: manifest!.bytes }
 }

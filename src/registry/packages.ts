@@ -6,7 +6,7 @@ import { type FileFacts, fileIngest, PACKAGE_FILE_LIMIT, requireOpenPackage } fr
 import { finalizePackage } from './finalize.ts'
 import { createPackage } from './package-create.ts'
 import { listPackages } from './package-list.ts'
-import { packageManifest, packageManifestJson } from './package-manifest.ts'
+import { packageManifest, packageManifestJson, packageOciManifest } from './package-manifest.ts'
 import { readPackage, repositoryOfPackage } from './package-rows.ts'
 import type { File, NewFile, Packages } from './registry.ts'
 import { pairOf } from './repositories.ts'
@@ -26,6 +26,7 @@ export function createPackages(core: Core): Packages {
     finalize: (id, { actor }) => finalizePackage(core, id, actor),
     manifest: (id) => packageManifest(reader, id),
     manifestJson: (id) => packageManifestJson(reader, id),
+    ociManifest: (id) => packageOciManifest(reader, id),
   }
 }
 

@@ -8,6 +8,9 @@ import type { Algorithm, ByteRange, Content, Digest } from '../storage/index.ts'
 import type { Access, Tokens } from './auth/contract.ts'
 import type { EventFeed, LogReport, RegistryHealth, ReplayReport, ViewReport } from './log-contract.ts'
 import type { Reference, RelativePath, RepositoryName, Tag } from './names.ts'
+import type { Signatures } from './signatures.ts'
+
+export type { CheckedSignature, PackageReferrer, Signatures } from './signatures.ts'
 
 export interface Registry {
   readonly packages: Packages
@@ -17,6 +20,7 @@ export interface Registry {
   readonly manifests: Manifests
   readonly tags: Tags
   readonly referrers: Referrers
+  readonly signatures: Signatures
   readonly catalog: Catalog
   readonly events: EventFeed
   readonly access: Access
@@ -184,6 +188,8 @@ export interface Packages {
   manifest(id: string): Promise<ManifestDocument>
   /** The JCS projection (RFC 8785) of a native manifest; an OCI manifest as it is. */
   manifestJson(id: string): Promise<ManifestDocument>
+  /** The bytes that `/v2/` serves for the package. Throws `package-not-finalized`, `manifest-unknown` where there are none. */
+  ociManifest(id: string): Promise<ManifestDocument>
 }
 
 export interface OpenedBlob {
