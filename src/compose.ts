@@ -3,6 +3,7 @@
  * reader sees what depends on what; a new backend or door is a line here.
  */
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import express from 'express'
@@ -43,6 +44,7 @@ import {
   takeServeLock,
   VIEWS,
 } from './registry/index.ts'
+import { readTrustedKeys, type TrustedKey, TrustedKeyError } from './signing/index.ts'
 import { armFailpoints } from './storage/index.ts'
 import { openLocalStore } from './storage/local/index.ts'
 import { VERSION } from './version.ts'
@@ -62,6 +64,7 @@ export async function openRegistryFor(
   } = {},
 ): Promise<OpenedRegistry> {
   if (config.failpoints) armFailpoints(config.failpoints)
+  const signingKeys = readSigningKeys(config)
   await prepareSchema(config)
   const backends = await openBackends(config)
   const database = await openDatabase(config.database, { durability: config.durability })
@@ -75,6 +78,7 @@ export async function openRegistryFor(
     uploadExpirySeconds: config.uploads.expirySeconds,
     undeleteGraceSeconds: config.retention.undeleteGraceSeconds,
     tagRules: config.tagRules.map((rule) => ({ ...rule, repositories: patternsOf(rule.repositories) })),
+    signingKeys,
     ...options,
   })
 }
@@ -200,6 +204,23 @@ function patternsOf(texts: readonly string[]): RepositoryPattern[] {
     if (typeof pattern === 'string') return pattern
     throw new ConfigError([`'${text}' in a rule is no pattern of repositories: one ${pattern.problem}`])
   })
+}
+
+/** Throws `ConfigError` naming every file that is no key: a server that silently trusts fewer keys would call good signatures unknown. */
+function readSigningKeys(config: Config): readonly TrustedKey[] {
+  const problems: string[] = []
+  const keys = config.signing.keys.flatMap(({ name, path }) => {
+    try {
+      return readTrustedKeys(readFileSync(path), name)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const problem = error instanceof TrustedKeyError ? error.problem : `cannot be read (${code})`
+      problems.push(`ARTIFACTSTORE_SIGNING_KEYS: ${path} ${problem}`)
+      return []
+    }
+  })
+  if (problems.length > 0) throw new ConfigError(problems)
+  return keys
 }
 
 async function openBackends(config: Config): Promise<Backend[]> {

@@ -10,10 +10,10 @@ import { parseTokens, resolveSecret, type SecretSources } from './config/secrets
 import { SETTING_PATHS, SETTINGS, type Setting, type SettingPath, type Values } from './config/settings.ts'
 import { DEFAULT_FILE, type Environment, type Found, readConfigFile, readDotEnv } from './config/sources.ts'
 import { nearestName } from './config/spelling.ts'
-import { type BackendRoute, type DatabaseConfig, type LogLevel, ValueProblem } from './config/values.ts'
+import { type BackendRoute, type DatabaseConfig, type KeyFile, type LogLevel, ValueProblem } from './config/values.ts'
 
 export type { AccessRuleConfig, TagRuleConfig } from './config/access-values.ts'
-export type { BackendRoute, DatabaseConfig, LogLevel } from './config/values.ts'
+export type { BackendRoute, DatabaseConfig, KeyFile, LogLevel } from './config/values.ts'
 
 export interface ServerConfig {
   readonly host: string
@@ -59,6 +59,7 @@ export interface Config {
   /** Absent: tokens of the configuration may do everything. */
   readonly accessRules?: readonly AccessRuleConfig[]
   readonly tagRules: readonly TagRuleConfig[]
+  readonly signing: { readonly keys: readonly KeyFile[] }
   readonly oci: { readonly retentionClass: string }
   readonly uploads: { readonly expirySeconds: number }
   readonly retention: { readonly undeleteGraceSeconds: number }
@@ -298,6 +299,7 @@ function assemble(reading: Reading, rest: { tokens: readonly string[]; warnings:
     },
     ...(accessRules ? { accessRules } : {}),
     tagRules: at['tags.rules'] ?? [],
+    signing: { keys: at['signing.keys'] },
     oci: { retentionClass: at['oci.retention_class'] },
     uploads: { expirySeconds: at['uploads.expiry_seconds'] },
     retention: { undeleteGraceSeconds: at['retention.undelete_grace_seconds'] },

@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly uploadExpirySeconds?: number
   /** How long a deleted manifest comes back as the same package when it is put again; absent: 7 days. */
   readonly undeleteGraceSeconds?: number
+  /** PEM files of public keys whose signatures are `valid` in lists of referrers, each `path` or `name=path`. */
+  readonly signingKeys?: readonly string[]
   /** Told about blobs that the log knows and the store has lost or damaged. */
   readonly onAlarm?: Alarm
   /**
@@ -59,6 +61,7 @@ function settingsOf(options: OpenOptions): Record<string, string> {
     ARTIFACTSTORE_OCI_RETENTION_CLASS: options.ociRetentionClass,
     ARTIFACTSTORE_UPLOAD_EXPIRY_SECONDS: options.uploadExpirySeconds,
     ARTIFACTSTORE_UNDELETE_GRACE_SECONDS: options.undeleteGraceSeconds,
+    ARTIFACTSTORE_SIGNING_KEYS: options.signingKeys?.join('\n'),
   }
   return Object.fromEntries(
     Object.entries(given)
@@ -72,6 +75,7 @@ export type {
   Alarm,
   Blobs,
   Catalog,
+  CheckedSignature,
   Descriptor,
   ErrorDetail,
   EventFeed,
@@ -94,6 +98,7 @@ export type {
   OpenedRegistry,
   Package,
   PackageFilter,
+  PackageReferrer,
   PackageStatus,
   Packages,
   Page,
@@ -113,6 +118,7 @@ export type {
   ReplayReport,
   RepositoryName,
   RetentionClass,
+  Signatures,
   StoredBlobFacts,
   Tag,
   Tags,

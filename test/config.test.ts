@@ -46,6 +46,7 @@ describe('what is refused', () => {
     ARTIFACTSTORE_DURABILITY: ['fast', /use one of durable, relaxed/],
     ARTIFACTSTORE_AUTH_TOKENS: ['ops:two words', /entry \(number 1\): a token consists of/],
     ARTIFACTSTORE_ANON_READ: ['maybe', /use true or false/],
+    ARTIFACTSTORE_SIGNING_KEYS: ['ci key=./ci.pub', /entry \(number 1\): a key's name is/],
     ARTIFACTSTORE_OCI_RETENTION_CLASS: ['forever', /use one of transient, raw-evidence/],
     ARTIFACTSTORE_UPLOAD_EXPIRY_SECONDS: ['1', /from 60 to/],
     ARTIFACTSTORE_UNDELETE_GRACE_SECONDS: ['-1', /whole number \(seconds\)/],
@@ -157,6 +158,19 @@ describe('what is refused', () => {
     '',
   ])('the database URL "%s"', (url) => {
     expect(problemsOf({ ARTIFACTSTORE_DATABASE_URL: url })).toHaveLength(1)
+  })
+
+  test('two signing keys of one name, and one without a path', () => {
+    const keys = (value: string) => problemsOf({ ARTIFACTSTORE_SIGNING_KEYS: value })
+    expect(keys('a/ci.pub,b/ci.pub')).toEqual([
+      expect.stringContaining("gives two keys the name 'ci.pub'; use name=/path"),
+    ])
+    expect(keys('ci=')).toEqual([expect.stringMatching(/entry \(number 1\): it has no path/)])
+    expect(load({ ARTIFACTSTORE_SIGNING_KEYS: 'ci=a.pub, b=c/d.pub\n/x=y/e.pub' }).signing.keys).toEqual([
+      { name: 'ci', path: join(cwd, 'a.pub') },
+      { name: 'b', path: join(cwd, 'c/d.pub') },
+      { name: 'e.pub', path: '/x=y/e.pub' },
+    ])
   })
 
   test('a route to a backend that is not configured', () => {

@@ -12,6 +12,7 @@ import {
   httpUrl,
   integer,
   type Kind,
+  keyFiles,
   logLevel,
   oneOf,
   optional,
@@ -175,6 +176,13 @@ export const SETTINGS = {
     default: '',
     description:
       'Tags that never move, by repository and pattern ([access.md](access.md#immutable-tags)); in the variable as JSON.',
+  }),
+  'signing.keys': setting({
+    name: 'ARTIFACTSTORE_SIGNING_KEYS',
+    kind: keyFiles,
+    default: '',
+    description:
+      'Public keys (PEM files, such as cosign.pub) whose signatures are `valid` in lists of referrers, separated by commas or line breaks, each `path` or `name=path`. Without one nothing is checked there.',
   }),
   'oci.retention_class': setting({
     name: 'ARTIFACTSTORE_OCI_RETENTION_CLASS',

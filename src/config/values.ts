@@ -3,7 +3,7 @@
  * configuration file. A kind throws `ValueProblem` saying what would be right; it never repeats the value, because
  * the value may be a secret.
  */
-import { isAbsolute, resolve } from 'node:path'
+import { basename, isAbsolute, resolve } from 'node:path'
 
 export class ValueProblem extends Error {
   override readonly name = 'ValueProblem'
@@ -30,6 +30,12 @@ export interface BackendRoute {
   readonly producer: string
   readonly retentionClass: string
   readonly backend: string
+}
+
+/** A public key in a PEM file; verdicts on signatures show the name. */
+export interface KeyFile {
+  readonly name: string
+  readonly path: string
 }
 
 export const text: Kind<string> = {
@@ -209,4 +215,26 @@ export const tokenList: Kind<string> = {
   label: 'list of tokens, each `token` or `name:token`',
   schema: LIST_SCHEMA,
   parse: (value) => value,
+}
+
+const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+export const keyFiles: Kind<readonly KeyFile[]> = {
+  label: 'list of paths, each `path` or `name=path`',
+  schema: LIST_SCHEMA,
+  parse: (value, folder) => {
+    const files = entriesOf(value).map((entry, index) => {
+      const [, name, file] = /^(?:([^=/\\]*)=)?(.*)$/s.exec(entry)!
+      const named = name ?? basename(file!)
+      const where = `has a bad entry (number ${index + 1})`
+      if (file === '') throw new ValueProblem(`${where}: it has no path; use name=/path/to/key.pub`)
+      if (!KEY_NAME.test(named)) {
+        throw new ValueProblem(`${where}: a key's name is 1 to 64 letters, digits, '.', '_' and '-'; use name=/path`)
+      }
+      return { name: named, path: path.parse(file!, folder) }
+    })
+    const twice = files.find(({ name }, index) => files.findIndex((other) => other.name === name) < index)
+    if (twice) throw new ValueProblem(`gives two keys the name '${twice.name}'; use name=/path to tell them apart`)
+    return files
+  },
 }

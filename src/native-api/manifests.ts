@@ -1,4 +1,4 @@
-/** The manifest of a finalized package: in its own bytes, and as canonical JSON. */
+/** The manifest of a finalized package: in its own bytes, as canonical JSON, and as OCI clients see it. */
 import type { Reply } from '../http/index.ts'
 import type { ManifestDocument } from '../registry/index.ts'
 import { preferredType } from './accept.ts'
@@ -52,6 +52,21 @@ export const getManifestJson = operation({
   async handle(call) {
     const manifest = await call.context.registry.packages.manifestJson(call.params.package_id!)
     return manifestReply(call, manifest, MEDIA_TYPES.json)
+  },
+})
+
+export const getOciManifest = operation({
+  id: 'getOciManifest',
+  summary: 'The OCI manifest of a finalized package, as /v2/ serves it: what signatures are made over',
+  headers: { 'If-None-Match': 'An ETag' },
+  answers: {
+    200: { description: 'The manifest, under its own type', content: { '*/*': 'bytes' }, headers: MANIFEST_HEADERS },
+    304: { description: 'If-None-Match names it' },
+  },
+  errors: ['package-unknown', 'package-not-finalized', 'manifest-unknown', 'precondition-failed'],
+  async handle(call) {
+    const manifest = await call.context.registry.packages.ociManifest(call.params.package_id!)
+    return manifestReply(call, manifest, manifest.mediaType)
   },
 })
 

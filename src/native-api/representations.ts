@@ -1,7 +1,7 @@
 /** The domain's values as this API's JSON. */
 import type { ApiRequest } from '../http/index.ts'
-import type { File, OciFace, Package, Upload } from '../registry/index.ts'
-import { type FileJson, type OciFaceJson, type PackageJson, paths, type UploadJson } from './wire.ts'
+import type { File, OciFace, Package, PackageReferrer, Upload } from '../registry/index.ts'
+import { type FileJson, type OciFaceJson, type PackageJson, paths, type ReferrerJson, type UploadJson } from './wire.ts'
 
 const TOO_LARGE_FOR_OCI =
   'The package has more files than an OCI manifest of 4 MiB can list: it has no /v2/ face and is used through this API'
@@ -66,4 +66,22 @@ export function fileJson(file: File): FileJson {
 
 export function uploadJson(upload: Upload): UploadJson {
   return { id: upload.id, size: upload.size, expires_at: upload.expiresAt, location: paths.upload(upload.id) }
+}
+
+export function referrerJson(referrer: PackageReferrer): ReferrerJson {
+  return {
+    kind: referrer.kind,
+    package_id: referrer.packageId,
+    digest: referrer.digest,
+    media_type: referrer.mediaType,
+    artifact_type: referrer.artifactType ?? null,
+    size: referrer.size,
+    annotations: referrer.annotations ?? {},
+    tag: referrer.tag ?? null,
+    signatures: referrer.signatures.map(({ predicateType, ...signature }) => ({
+      ...signature,
+      ...(predicateType === undefined ? {} : { predicate_type: predicateType }),
+    })),
+    ...(referrer.uncheckedReason === undefined ? {} : { unchecked_reason: referrer.uncheckedReason }),
+  }
 }

@@ -5,9 +5,10 @@
 import { explainAccess } from './access.ts'
 import { readEvents } from './events.ts'
 import { addFile, downloadFile, getFile, listFiles } from './files.ts'
-import { getManifest, getManifestJson } from './manifests.ts'
+import { getManifest, getManifestJson, getOciManifest } from './manifests.ts'
 import type { Route } from './operation.ts'
 import { createPackage, finalizePackage, getPackage, listPackages } from './packages.ts'
+import { listReferrers } from './referrers.ts'
 import { on } from './route-access.ts'
 import { getBanner, getDocs, getHealth, getOpenApi } from './service.ts'
 import { deletePackageTag, putPackageTag } from './tags.ts'
@@ -29,6 +30,8 @@ export const ROUTES: readonly Route[] = [
   { method: 'post',   path: '/packages/:package_id/finalize',      access: on('package', 'push'), operation: finalizePackage },
   { method: 'get',    path: '/packages/:package_id/manifest',      access: on('package', 'pull'), operation: getManifest },
   { method: 'get',    path: '/packages/:package_id/manifest.json', access: on('package', 'pull'), operation: getManifestJson },
+  { method: 'get',    path: '/packages/:package_id/oci-manifest',  access: on('package', 'pull'), operation: getOciManifest },
+  { method: 'get',    path: '/packages/:package_id/referrers',     access: on('package', 'pull'), operation: listReferrers },
   { method: 'put',    path: '/packages/:package_id/tags/:tag',     access: on('package', 'push', 'tag'), operation: putPackageTag },
   { method: 'delete', path: '/packages/:package_id/tags/:tag',     access: on('package', 'delete', 'tag'), operation: deletePackageTag },
 

@@ -79,6 +79,38 @@ const FILE = record(
   },
 )
 
+const CHECKED_SIGNATURE = record(
+  {
+    verdict: oneOf(
+      ['valid', 'invalid', 'unknown-key'],
+      'By one of the keys of this server and over this package; broken, tampered with or over something else; by none of the keys',
+    ),
+    kind: oneOf(['signature', 'attestation']),
+    format: oneOf(['sigstore-bundle', 'cosign-simple-signing', 'dsse-envelope']),
+    layer: text('Digest of the layer that holds it'),
+  },
+  {
+    key: text('Whose it is, by the name of a configured key; of an invalid one: whose it claims to be'),
+    predicate_type: text('Signed where the verdict is valid, else claimed'),
+    reason: text('Why it is not valid'),
+  },
+)
+
+const REFERRER = record(
+  {
+    kind: oneOf(['signature', 'attestation', 'sbom', 'referrer']),
+    package_id: text('It is a package itself: its manifest and files are read like those of any other'),
+    digest: digest('Of its manifest'),
+    media_type: text(),
+    artifact_type: nullable(text()),
+    size: count('Bytes of its manifest'),
+    annotations: { type: 'object', additionalProperties: text() },
+    tag: nullable(text('By which cosign 2 ties it to the package; null where it names the package as its subject')),
+    signatures: list({ $ref: '#/components/schemas/CheckedSignature' }, 'Those in it that were checked'),
+  },
+  { unchecked_reason: text('Why signatures in it were not checked') },
+)
+
 const UPLOAD = record({
   id: text(),
   size: count('Bytes received and on disk: where the next PATCH starts'),
@@ -252,6 +284,9 @@ export const SCHEMAS = {
   Finalized: FINALIZED,
   File: FILE,
   FilePage: record({ files: list({ $ref: '#/components/schemas/File' }), next_cursor: NEXT_CURSOR }),
+  CheckedSignature: CHECKED_SIGNATURE,
+  Referrer: REFERRER,
+  ReferrerPage: record({ referrers: list({ $ref: '#/components/schemas/Referrer' }), next_cursor: NEXT_CURSOR }),
   NewFileForm: NEW_FILE_FORM,
   Upload: UPLOAD,
   NewUpload: NEW_UPLOAD,

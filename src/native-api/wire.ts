@@ -18,6 +18,8 @@ export const paths = {
   finalize: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/finalize`,
   manifest: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/manifest`,
   manifestJson: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/manifest.json`,
+  ociManifest: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/oci-manifest`,
+  referrers: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/referrers`,
   packageTag: (packageId: string, tag: string) =>
     `/packages/${encodeURIComponent(packageId)}/tags/${encodeURIComponent(tag)}`,
   file: (fileId: string) => `/files/${encodeURIComponent(fileId)}`,
@@ -199,6 +201,45 @@ export interface FinalizedJson {
   readonly package: PackageJson
   readonly oci: OciFaceJson | null
   readonly oci_absent_reason?: string
+}
+
+// --- what refers to a package --------------------------------------------------------------------------------------
+
+/** One signature (or signed attestation), checked with the keys of the server. */
+export interface CheckedSignatureJson {
+  readonly verdict: 'valid' | 'invalid' | 'unknown-key'
+  readonly kind: 'signature' | 'attestation'
+  readonly format: 'sigstore-bundle' | 'cosign-simple-signing' | 'dsse-envelope'
+  /** Digest of the layer that holds it. */
+  readonly layer: string
+  /** Whose it is, by the name of a configured key; of an invalid one: whose it claims to be. */
+  readonly key?: string
+  /** Signed where the verdict is `valid`, else claimed. */
+  readonly predicate_type?: string
+  /** Why it is not valid. */
+  readonly reason?: string
+}
+
+export interface ReferrerJson {
+  readonly kind: 'signature' | 'attestation' | 'sbom' | 'referrer'
+  /** It is a package itself: its manifest and files are read like any other's. */
+  readonly package_id: string
+  readonly digest: string
+  readonly media_type: string
+  readonly artifact_type: string | null
+  readonly size: number
+  readonly annotations: { readonly [name: string]: string }
+  /** The tag by which cosign 2 ties it to the package; null where it names the package as its subject. */
+  readonly tag: string | null
+  readonly signatures: readonly CheckedSignatureJson[]
+  /** Why signatures in it were not checked. */
+  readonly unchecked_reason?: string
+}
+
+/** `GET /packages/{id}/referrers`. A page may be shorter than asked for and still have a next one. */
+export interface ReferrerPageJson {
+  readonly referrers: readonly ReferrerJson[]
+  readonly next_cursor: string | null
 }
 
 // --- files ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pino from 'pino'
 import { createHttpServer, createOrigins, type Guard, mount } from '../../src/http/index.ts'
 import { type NativeApiOptions, nativeEndpoints, problemReply } from '../../src/native-api/index.ts'
 import type { FileJson, PackageJson, ProblemJson, UploadJson } from '../../src/native-api/wire.ts'
-import type { AccessOptions, Registry } from '../../src/registry/index.ts'
+import type { AccessOptions, Registry, RegistryDependencies } from '../../src/registry/index.ts'
 import { openTestRegistry } from '../support/open-test-registry.ts'
 import { describedAnswer } from './described-answer.ts'
 
@@ -54,13 +54,14 @@ export const NEW_PACKAGE = { name: 'nightly', producer: 'ops', subject: 'example
 export interface DoorOptions extends Partial<Omit<NativeApiOptions, 'registry'>> {
   readonly access?: AccessOptions
   readonly publicUrl?: string
+  readonly dependencies?: Partial<RegistryDependencies>
   /** Stands between the API and the registry, to make parts of it fail. */
   readonly wrap?: (registry: Registry) => Registry
 }
 
-export async function openDoor({ access, publicUrl, wrap, ...options }: DoorOptions = {}): Promise<Door> {
+export async function openDoor({ access, dependencies, publicUrl, wrap, ...options }: DoorOptions = {}): Promise<Door> {
   const opened = await openTestRegistry({
-    dependencies: { access: { tokens: [`ci:${TOKEN}`, `other:${OTHER_TOKEN}`], ...access } },
+    dependencies: { ...dependencies, access: { tokens: [`ci:${TOKEN}`, `other:${OTHER_TOKEN}`], ...access } },
   })
   const registry = wrap?.(opened.registry) ?? opened.registry
   const app = express()

@@ -342,6 +342,8 @@ describe.each(DATABASES)('tags on $engine', (engine) => {
     expect(lookup.message).toContain('its OCI manifest would be over 4 MiB; read it through the native API')
     const tagging = await refusalOf(store.registry.tags.set(done.id, tagOf('v1'), { actor: ACTOR }))
     expect(tagging.message).toContain('over 4 MiB')
+    expect(await codeOf(() => store.registry.packages.ociManifest(done.id))).toBe('manifest-unknown')
+    expect(await store.registry.signatures.list(done.id, { limit: 5 })).toEqual({ items: [] })
     expect((await store.registry.packages.manifest(done.id)).digest).toBe(done.manifestDigest)
     expect((await store.registry.files.list(done.id, { limit: 5 })).items.map(({ path }) => path)).toEqual(
       [0, 1, 2, 3, 4].map((n) => `f0000${n}`),

@@ -14,6 +14,7 @@ import {
   parseReference,
   parseRelativePath,
   parseRepositoryName,
+  type Registry,
   type RegistryDependencies,
   type RepositoryName,
   type Sql,
@@ -144,7 +145,7 @@ export function blake3Of(bytes: Uint8Array): Digest {
 }
 
 export function pushBlob(
-  { registry }: Pick<TestStore, 'registry'>,
+  { registry }: { readonly registry: Registry },
   repository: string,
   bytes: Uint8Array,
   digest: Digest = sha256Of(bytes),
@@ -193,7 +194,7 @@ export function indexOf(children: readonly Uint8Array[], annotations?: Readonly<
 }
 
 export function putManifest(
-  { registry }: Pick<TestStore, 'registry'>,
+  { registry }: { readonly registry: Registry },
   repository: string,
   bytes: Uint8Array,
   reference: string = sha256Of(bytes),
