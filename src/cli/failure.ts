@@ -10,6 +10,7 @@ export const EXIT = {
   conflict: 5,
   unreachable: 6,
   contentMismatch: 7,
+  unverified: 8,
   configuration: 78,
 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
@@ -22,7 +23,8 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   4: 'not authenticated or not allowed',
   5: 'conflict with what is there',
   6: 'the server cannot be reached',
-  7: 'content is not what its digest says, or changed under way',
+  7: 'content is not what its digest says, or changed under way; a signature is invalid',
+  8: 'no signature by a known key',
   78: 'the configuration is not valid',
 }
 

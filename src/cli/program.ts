@@ -16,6 +16,7 @@ import { registerPush } from './commands/push.ts'
 import { registerStore } from './commands/store.ts'
 import { registerTag } from './commands/tag.ts'
 import { registerToken } from './commands/token.ts'
+import { registerVerify } from './commands/verify.ts'
 import { registerVersion } from './commands/version.ts'
 import {
   type ClientSettings,
@@ -103,6 +104,7 @@ const REGISTRATIONS = [
   registerPull,
   registerPackages,
   registerInspect,
+  registerVerify,
   registerManifest,
   registerTag,
   registerToken,

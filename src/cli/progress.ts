@@ -13,11 +13,24 @@ const LINE_EVERY_MS = 5_000
 /** Less is done before anyone could read a bar. */
 const QUIET_BELOW_BYTES = 1024 * 1024
 
-export function openProgress(
+type Output = { stderr: OutputStream; options: GlobalOptions; settings: Pick<ClientSettings, 'color'> }
+
+/** Shown while `work` runs, and gone when it ends. */
+export async function withProgress<T>(
+  output: Output,
   label: string,
   total: number,
-  output: { stderr: OutputStream; options: GlobalOptions; settings: Pick<ClientSettings, 'color'> },
-): ProgressMeter {
+  work: (onBytes: (bytes: number) => void) => Promise<T>,
+): Promise<T> {
+  const progress = openProgress(label, total, output)
+  try {
+    return await work(progress.add)
+  } finally {
+    progress.stop()
+  }
+}
+
+export function openProgress(label: string, total: number, output: Output): ProgressMeter {
   const { stderr, options, settings } = output
   if (options.quiet || options.json || total < QUIET_BELOW_BYTES) return { add: () => {}, stop: () => {} }
   return stderr.isTTY

@@ -24,6 +24,12 @@ export interface Tree {
   readonly emptyFolders: readonly string[]
 }
 
+/** A tree with what no package could hold, for who wants to know and not to refuse. */
+export interface SurveyedTree extends Tree {
+  /** `path: reason` each. */
+  readonly refusals: readonly string[]
+}
+
 interface Walk {
   readonly root: string
   readonly isExcluded: Exclusion
@@ -34,6 +40,16 @@ interface Walk {
 
 /** Throws a usage error that names everything that cannot be stored. */
 export async function readTree(root: string, exclude: readonly string[] = []): Promise<Tree> {
+  const { refusals, ...tree } = await surveyTree(root, exclude)
+  if (refusals.length > 0) {
+    const shown = refusals.slice(0, 20).map((line) => `  - ${line}`)
+    const more = refusals.length > 20 ? [`  - and ${refusals.length - 20} more`] : []
+    throw usageError(['a package cannot hold:', ...shown, ...more].join('\n'))
+  }
+  return tree
+}
+
+export async function surveyTree(root: string, exclude: readonly string[] = []): Promise<SurveyedTree> {
   const walk: Walk = {
     root: await realpath(root),
     isExcluded: parseExclusions(exclude),
@@ -43,12 +59,7 @@ export async function readTree(root: string, exclude: readonly string[] = []): P
   }
   await visitFolder(walk, walk.root, '')
   refuseTwins(walk)
-  if (walk.refusals.length > 0) {
-    const shown = walk.refusals.slice(0, 20).map((line) => `  - ${line}`)
-    const more = walk.refusals.length > 20 ? [`  - and ${walk.refusals.length - 20} more`] : []
-    throw usageError(['a package cannot hold:', ...shown, ...more].join('\n'))
-  }
-  return { files: walk.files.sort(byPath), emptyFolders: walk.emptyFolders.sort() }
+  return { files: walk.files.sort(byPath), emptyFolders: walk.emptyFolders.sort(), refusals: walk.refusals }
 }
 
 /** `path`: how the package names it. */

@@ -158,7 +158,7 @@ function fish(levels: readonly Level[]): string {
     }
   }
   lines.push("complete -c artifactstore -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'")
-  lines.push("complete -c artifactstore -n '__fish_seen_subcommand_from push pull manifest' -F")
+  lines.push("complete -c artifactstore -n '__fish_seen_subcommand_from push pull manifest verify' -F")
   return `${lines.join('\n')}\n`
 }
 

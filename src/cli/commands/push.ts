@@ -8,7 +8,7 @@ import { usageError } from '../failure.ts'
 import { type HashedFile, hashFiles } from '../hash-files.ts'
 import { pathProblem } from '../paths.ts'
 import type { Runner } from '../program.ts'
-import { openProgress } from '../progress.ts'
+import { openProgress, withProgress } from '../progress.ts'
 import { pushStream } from '../push/push-stream.ts'
 import { type Pushed, pushTree } from '../push/push-tree.ts'
 import { formatBytes, plural, printable } from '../terminal.ts'
@@ -79,20 +79,6 @@ async function push(context: CommandContext, source: string, options: PushOption
     const pushed = await pushTree(api, { package: request, files, width, stateFolder, ...nonce }, progress)
     progress.stop()
     show(context, pushed, { empty_folders: tree.emptyFolders })
-  } finally {
-    progress.stop()
-  }
-}
-
-async function withProgress<T>(
-  context: CommandContext,
-  label: string,
-  total: number,
-  work: (onBytes: (bytes: number) => void) => Promise<T>,
-): Promise<T> {
-  const progress = openProgress(label, total, context)
-  try {
-    return await work(progress.add)
   } finally {
     progress.stop()
   }
