@@ -2,11 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { RULE_ACTIONS } from '../src/config/access-values.ts'
 import { configDocuments } from '../src/config/documents.ts'
 import { SETTING_PATHS, SETTINGS, type Setting } from '../src/config/settings.ts'
 import { ConfigError, type LoadOptions, loadClientConfig, loadConfig } from '../src/config.ts'
-import { ACTIONS } from '../src/registry/index.ts'
 
 let cwd: string
 beforeEach(() => {
@@ -82,35 +80,6 @@ describe('what is refused', () => {
     const problems = problemsOf({ [name]: value })
     expect(problems).toHaveLength(1)
     expect(problems[0]).toMatch(says)
-  })
-
-  test.each([
-    ['[]', 'is no list of rules'],
-    ['{}', 'is no list of rules'],
-    ['[{"identities":["ci"],"repositories":["a"]}]', "number 1): 'allow' must be a list"],
-    ['[{"identities":["ci"],"repositories":["a"],"allow":["fly"]}]', "'fly' cannot stand in 'allow'"],
-    ['[{"identities":["ci"],"repositories":["A"],"allow":["pull"]}]', "'A' cannot stand in 'repositories'"],
-    ['[{"identities":["ci"],"repositories":["a"],"allow":["pull"],"deny":[]}]', "'deny' is not one of"],
-  ])('the access rules %s', (text, says) => {
-    expect(problemsOf({ ARTIFACTSTORE_ACCESS_RULES: text })).toEqual([expect.stringContaining(says)])
-  })
-
-  test('a certificate without its key, and users that no rule gives anything', () => {
-    expect(problemsOf({ ARTIFACTSTORE_TLS_CERT: 'c.pem' })).toEqual([expect.stringContaining('belong together')])
-    expect(problemsOf({ ARTIFACTSTORE_USERS_FILE: 'users' })).toEqual([expect.stringContaining('access.rules')])
-  })
-
-  test('rules of the file are told with their line, and taken as they are written', () => {
-    const rule = (allow: string) =>
-      `access:\n  rules:\n    - identities: [ci]\n      repositories: [team/**]\n      allow: [${allow}]\n`
-    writeFileSync(join(cwd, 'artifactstore.yaml'), rule('fly'))
-    expect(problemsOf({})).toEqual([expect.stringMatching(/^artifactstore\.yaml:5 access\.rules\.0\.allow/)])
-    writeFileSync(join(cwd, 'artifactstore.yaml'), rule('pull, push'))
-    expect(load().accessRules).toEqual([{ identities: ['ci'], repositories: ['team/**'], allow: ['pull', 'push'] }])
-  })
-
-  test('the actions of rules are those of the domain', () => {
-    expect([...RULE_ACTIONS]).toEqual([...ACTIONS])
   })
 
   test('the tables above name every setting', () => {
