@@ -1,73 +1,94 @@
 /**
- * Real clients, pinned: built once from `tools/<name>/go.mod` into a cache outside the tree, keyed by version. A client
- * that cannot be had fails the run: a flow that was not run proves nothing.
+ * Real clients that are built with Go, pinned: each once from `tools/<folder>/go.mod` and its go.sum into a cache outside
+ * the tree, keyed by version. A client that cannot be had fails the run: a flow that was not run proves nothing.
  */
-import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-
-const run = promisify(execFile)
+import { ran } from './run-command.ts'
 
 interface Tool {
+  /** Folder below `tools`; the tool's own name where two do not share one. */
+  readonly folder?: string
   readonly module: string
-  readonly package: string
+  /** The command's folder in its module. */
+  readonly command: string
+  /** Arguments with which it says its version and ends with 0, needing no network. */
+  readonly version: readonly string[]
 }
 
-const TOOLS = {
-  cosign2: { module: 'github.com/sigstore/cosign/v2', package: 'github.com/sigstore/cosign/v2/cmd/cosign' },
-  cosign3: { module: 'github.com/sigstore/cosign/v3', package: 'github.com/sigstore/cosign/v3/cmd/cosign' },
-  oras: { module: 'oras.land/oras', package: 'oras.land/oras/cmd/oras' },
+/** In the order in which `buildAll` builds them: quick ones first, so that a failure shows early. */
+export const GO_TOOLS = {
+  oras: { module: 'oras.land/oras', command: 'cmd/oras', version: ['version'] },
+  crane: { module: 'github.com/google/go-containerregistry', command: 'cmd/crane', version: ['version'] },
+  regctl: { module: 'github.com/regclient/regclient', command: 'cmd/regctl', version: ['version'] },
+  notation: { module: 'github.com/notaryproject/notation', command: 'cmd/notation', version: ['version'] },
+  helm4: { module: 'helm.sh/helm/v4', command: 'cmd/helm', version: ['version'] },
+  helm3: { module: 'helm.sh/helm/v3', command: 'cmd/helm', version: ['version'] },
+  cosign3: { module: 'github.com/sigstore/cosign/v3', command: 'cmd/cosign', version: ['version'] },
+  cosign2: { module: 'github.com/sigstore/cosign/v2', command: 'cmd/cosign', version: ['version'] },
+  buildctl: { folder: 'buildkit', module: 'github.com/moby/buildkit', command: 'cmd/buildctl', version: ['--version'] },
+  buildkitd: {
+    folder: 'buildkit',
+    module: 'github.com/moby/buildkit',
+    command: 'cmd/buildkitd',
+    version: ['--version'],
+  },
 } as const satisfies Record<string, Tool>
-export type ToolName = keyof typeof TOOLS
+export type GoToolName = keyof typeof GO_TOOLS
+
+export const GO_TOOL_NAMES = Object.keys(GO_TOOLS) as GoToolName[]
+
+/** The version that `go.mod` requires, `v1.2.3`. */
+export async function pinnedVersion(name: GoToolName): Promise<string> {
+  const { module }: Tool = GO_TOOLS[name]
+  const text = await readFile(join(sourceOf(name), 'go.mod'), 'utf8')
+  const [, version] = new RegExp(`^require ${module} (v\\S+)$`, 'm').exec(text) ?? []
+  if (!version) throw new Error(`${sourceOf(name)}/go.mod has no line 'require ${module} v…'`)
+  return version
+}
 
 /** The path of the built client. */
-export async function clientTool(name: ToolName): Promise<string> {
-  const source = fileURLToPath(new URL(`./tools/${name}`, import.meta.url))
-  const { module, package: command } = TOOLS[name]
-  const version = new RegExp(`require ${module} (\\S+)`).exec(await readFile(join(source, 'go.mod'), 'utf8'))?.[1]
+export async function clientTool(name: GoToolName): Promise<string> {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'artifact-store-clients')
-  const target = join(cache, `${name}-${version}`)
-  if (await works(target)) return target
+  const target = join(cache, `${name}-${await pinnedVersion(name)}`)
+  if (await works(name, target)) return target
   await mkdir(cache, { recursive: true })
   const work = await mkdtemp(join(tmpdir(), `build-${name}-`))
   try {
-    await cp(source, work, { recursive: true })
-    const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false', CGO_ENABLED: '0' }
-    await run('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${target}.part`, command], { cwd: work, env })
-    await rename(`${target}.part`, target)
+    await cp(sourceOf(name), work, { recursive: true })
+    await build(name, { work, output: `${target}.${process.pid}.part` })
+    await rename(`${target}.${process.pid}.part`, target)
   } finally {
     await rm(work, { recursive: true, force: true })
   }
+  if (!(await works(name, target))) throw new Error(`${target} was built and does not say its version`)
   return target
 }
 
-async function works(path: string): Promise<boolean> {
-  return run(path, ['version']).then(
-    () => true,
-    () => false,
-  )
-}
-
-export interface Ran {
-  readonly stdout: string
-  readonly stderr: string
-  readonly code: number
-}
-
-/** Runs a command to its end, whatever its exit code. */
-export async function ran(
-  command: string,
-  args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Ran> {
-  try {
-    const { stdout, stderr } = await run(command, args, { ...options, maxBuffer: 64 * 1024 * 1024 })
-    return { stdout, stderr, code: 0 }
-  } catch (error) {
-    const { stdout = '', stderr = '', code } = error as { stdout?: string; stderr?: string; code?: number | string }
-    return { stdout, stderr: stderr || String(error), code: typeof code === 'number' ? code : -1 }
+/** Every client, one after the other, so that a build beside the tests takes no more than one place. */
+export async function buildAll(say: (line: string) => void = console.log): Promise<void> {
+  for (const name of GO_TOOL_NAMES) {
+    const started = Date.now()
+    const path = await clientTool(name)
+    say(`${path} (${Math.round((Date.now() - started) / 1000)} s)`)
   }
+}
+
+async function build(name: GoToolName, { work, output }: { work: string; output: string }): Promise<void> {
+  const { module, command }: Tool = GO_TOOLS[name]
+  const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false', CGO_ENABLED: '0' }
+  const args = ['build', '-trimpath', '-ldflags', '-s -w', '-o', output, `${module}/${command}`]
+  const built = await ran('go', args, { cwd: work, env })
+  if (built.code !== 0) throw new Error(`go could not build ${name}; Go 1.26 or later is needed\n${built.stderr}`)
+}
+
+function sourceOf(name: GoToolName): string {
+  const { folder = name }: Tool = GO_TOOLS[name]
+  return fileURLToPath(new URL(`./tools/${folder}`, import.meta.url))
+}
+
+async function works(name: GoToolName, path: string): Promise<boolean> {
+  return (await ran(path, [...GO_TOOLS[name].version])).code === 0
 }
