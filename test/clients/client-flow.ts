@@ -20,6 +20,10 @@ export type ClientName = GoToolName | DebianToolName
 export const USER = 'ci'
 const SECRET = 'a-token-for-client-flows'
 
+/** How clients say that they may not: by the answer's status or code, or because they have nothing to answer it with. */
+export const NOT_ALLOWED =
+  /401|403|unauthori[sz]ed|denied|authentication required|invalid username\/password|credential not found|basic auth/i
+
 export interface FlowOptions {
   /** SQLite where none is given. */
   readonly database?: TestDatabase

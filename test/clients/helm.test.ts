@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ClientFlow } from './client-flow.ts'
+import { ClientFlow, NOT_ALLOWED } from './client-flow.ts'
 import { pageBlock } from './clients-page.ts'
 
 const CHART = 'application/vnd.cncf.helm.chart.content.v1.tar+gzip'
@@ -20,9 +20,9 @@ describe.each(['helm4', 'helm3'] as const)('%s', (helm) => {
 
   it('a wrong token is refused at login, and without one nothing is pushed', async () => {
     const login = 'echo wrong | helm registry login localhost:8000 --plain-http -u ci --password-stdin'
-    expect(await flow.refused(login)).toMatch(/401|unauthorized/i)
+    expect(await flow.refused(login)).toMatch(NOT_ALLOWED)
     const push = 'helm push hello-1.3.0.tgz oci://localhost:8000/charts --plain-http'
-    expect(await flow.refused(push)).toMatch(/401|unauthorized|no basic auth|credential/i)
+    expect(await flow.refused(push)).toMatch(NOT_ALLOWED)
     expect(await flow.events('v1.manifest.put')).toEqual([])
   })
 
