@@ -43,6 +43,13 @@ export function writeImageLayout(folder: string, { text, tag }: { text: string; 
   return { index: descriptor, images: images as Record<Platform, Descriptor> }
 }
 
+/** A Containerfile, and the program it puts into an image made from scratch. */
+export function writeBuildContext(folder: string, text: string): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'Containerfile'), 'FROM scratch\nCOPY hello /hello\nENTRYPOINT ["/hello"]\n')
+  writeFileSync(join(folder, 'hello'), helloProgram(HERE, text), { mode: 0o755 })
+}
+
 const INDEX = 'application/vnd.oci.image.index.v1+json'
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
 const CONFIG = 'application/vnd.oci.image.config.v1+json'
