@@ -1,7 +1,8 @@
 /** cosign, both versions, with a key and nothing else: no transparency log, no certificate, no network but the registry. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { clientTool, type Ran, ran } from './client-tools.ts'
+import { clientTool } from './client-tools.ts'
+import { type Ran, ran } from './run-command.ts'
 
 export type CosignVersion = 2 | 3
 

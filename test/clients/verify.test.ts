@@ -10,8 +10,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PackageJson, ReferrerPageJson } from '../../src/native-api/wire.ts'
 import { COMMAND, ServerProcess } from '../cli/server-process.ts'
 import { blobPath } from '../support/registry-steps.ts'
-import { type Ran, ran } from './client-tools.ts'
+
 import { type Cosign, openCosign } from './cosign.ts'
+import { type Ran, ran } from './run-command.ts'
 
 const SECRET = 'a-token-for-signature-flows'
 const PREDICATE_TYPE = 'https://example.org/tests/v1'
