@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Metadata, parseReference, RegistryError } from '../../src/registry/index.ts'
 import { bytesOf } from '../support/bytes.ts'
+import { Choices } from '../support/choices.ts'
 import { DATABASES } from '../support/databases.ts'
 import {
   ACTOR,
@@ -33,23 +34,6 @@ const METADATA: readonly (Metadata | undefined)[] = [
   { ключ: 'ä', n: { deep: [true, 'x'] } },
   { z: 1e21, y: '\u2028' },
 ]
-
-/** xorshift32: the same choices for the same seed. */
-class Choices {
-  #state: number
-  constructor(seed: number) {
-    this.#state = seed * 2_654_435_761 || 1
-  }
-  below(limit: number): number {
-    this.#state ^= this.#state << 13
-    this.#state ^= this.#state >>> 17
-    this.#state ^= this.#state << 5
-    return (this.#state >>> 0) % limit
-  }
-  of<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]!
-  }
-}
 
 class Model {
   readonly drafts = new Set<string>()

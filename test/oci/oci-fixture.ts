@@ -2,10 +2,17 @@
 import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
-import pino from 'pino'
-import { createDispatcher, createHttpServer, createOrigins, type Guard, mount } from '../../src/http/index.ts'
+import pino, { type Logger } from 'pino'
+import {
+  createDispatcher,
+  createHttpServer,
+  createOrigins,
+  type Guard,
+  mount,
+  type OriginOptions,
+} from '../../src/http/index.ts'
 import { ociEndpoints, ociSurface } from '../../src/oci/index.ts'
-import type { AccessOptions, RegistryDependencies } from '../../src/registry/index.ts'
+import type { AccessOptions, DatabaseLocation, RegistryDependencies } from '../../src/registry/index.ts'
 import { openTestRegistry } from '../support/open-test-registry.ts'
 
 export const TOKEN = 'test-token'
@@ -34,6 +41,7 @@ export interface RequestOptions {
 
 export interface Door extends AsyncDisposable {
   readonly port: number
+  readonly location: DatabaseLocation
   readonly registry: Awaited<ReturnType<typeof openTestRegistry>>['registry']
   send(method: string, path: string, options?: RequestOptions): Promise<Answer>
   /** Puts a blob and returns its sha256 digest. */
@@ -44,14 +52,24 @@ export interface Door extends AsyncDisposable {
 
 /** With `ci` and `other` as static tokens. */
 export async function openDoor(
-  options: { access?: AccessOptions; dependencies?: Partial<RegistryDependencies> } = {},
+  options: {
+    access?: AccessOptions
+    dependencies?: Partial<RegistryDependencies>
+    origins?: OriginOptions
+    /** Absent: none. */
+    log?: Logger
+    durability?: 'durable' | 'relaxed'
+  } = {},
 ): Promise<Door> {
   const access = { tokens: [`ci:${TOKEN}`, 'other:other-token'], ...options.access }
-  const opened = await openTestRegistry({ dependencies: { ...options.dependencies, access } })
+  const opened = await openTestRegistry({
+    dependencies: { ...options.dependencies, access },
+    ...(options.durability && { durability: options.durability }),
+  })
   const surface = ociSurface({
     guard: opened.registry.access as unknown as Guard,
-    originOf: createOrigins(),
-    log: pino({ level: 'silent' }),
+    originOf: createOrigins(options.origins),
+    log: options.log ?? pino({ level: 'silent' }),
   })
   const endpoints = ociEndpoints({ registry: opened.registry })
   const app = express()
@@ -63,6 +81,7 @@ export async function openDoor(
   const send: Door['send'] = (method, path, options = {}) => exchange(`http://127.0.0.1:${port}`, method, path, options)
   return {
     port,
+    location: opened.location,
     registry: opened.registry,
     send,
     async putBlob(repository, bytes) {

@@ -31,18 +31,21 @@ export interface TestRegistryOptions {
   /** The database has its schema already. */
   readonly isMigrated?: boolean
   readonly dependencies?: Partial<RegistryDependencies>
+  /** Of the database and the store. Default durable. */
+  readonly durability?: 'durable' | 'relaxed'
 }
 
 export async function openTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'artifactstore-test-')))
+  const durability = options.durability ?? 'durable'
   const location = options.location ?? { kind: 'sqlite' as const, path: join(folder, 'registry.db') }
   if (!options.isMigrated) await migrate({ location, migrations: MIGRATIONS, views: VIEWS })
   const local: Backend = {
     id: 'local',
-    ...(await openLocalStore({ root: join(folder, 'storage'), durability: 'durable' })),
+    ...(await openLocalStore({ root: join(folder, 'storage'), durability })),
   }
   const registry = await openRegistry({
-    database: await openDatabase(location, { durability: 'durable' }),
+    database: await openDatabase(location, { durability }),
     backends: [local],
     defaultBackend: 'local',
     version: '0.0.0-test',
