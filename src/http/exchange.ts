@@ -13,6 +13,7 @@ const SANE_ID = /^[A-Za-z0-9._-]{1,64}$/
 /** Unique across restarts and replicas by its head, within the process by its count; a UUID each would cost more. */
 const ID_HEAD = randomBytes(8).toString('hex')
 let idCount = 0
+const ABSOLUTE = /^[a-z][a-z\d+.-]*:\/\/[^/?]*\/?/i
 /** Requests whose sender waits for `100 Continue` before it sends the body. */
 const awaitingContinue = new WeakSet<IncomingMessage>()
 
@@ -144,7 +145,9 @@ export class Exchange implements ApiRequest {
 
   /** Express cuts the mount point off `url`; the whole one is kept beside it. */
   private get url(): string {
-    return (this.body as { originalUrl?: string }).originalUrl ?? this.body.url ?? '/'
+    const url = (this.body as { originalUrl?: string }).originalUrl ?? this.body.url ?? '/'
+    // A target in absolute form (RFC 9112 3.2.2) names a host of the client's choice, which no answer may repeat.
+    return url.startsWith('/') ? url : url.replace(ABSOLUTE, '/')
   }
 
   #observe(observers: NonNullable<Surface['observers']>): void {

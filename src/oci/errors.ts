@@ -132,9 +132,10 @@ function replyOf(row: OciErrorRow, error: RegistryError | RequestError, context:
 
 /** regctl resumes from these without asking for the status first. */
 function resumePoint({ size }: ErrorDetail, { path }: ErrorContext): NonNullable<Reply['headers']> {
+  const location = path.endsWith('/') ? path.slice(0, -1) : path
   return {
-    Location: path,
-    'Docker-Upload-UUID': path.slice(path.lastIndexOf('/') + 1),
+    Location: location,
+    'Docker-Upload-UUID': location.slice(location.lastIndexOf('/') + 1),
     Range: typeof size === 'number' ? receivedRange(size) : undefined,
   }
 }

@@ -31,6 +31,27 @@ describe('an upload that goes wrong', () => {
     expect((await door.send('HEAD', `/v2/team/app/blobs/${sha256(body)}`)).status).toBe(404)
   })
 
+  test('a cancellation does not wait: whoever is completing the upload is told that it is over', async () => {
+    await using door = await openDoor()
+    const location = await begin(door)
+    await door.send('PATCH', location, { body: BYTES.subarray(0, 1000) })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const rest = ReadableStream.from(
+      (async function* () {
+        yield BYTES.subarray(1000, 2000)
+        await promise
+        yield BYTES.subarray(2000)
+      })(),
+    ) as ReadableStream<Uint8Array>
+    const completed = door.send('PUT', complete(location), { body: rest })
+    await new Promise((later) => setTimeout(later, 100))
+    expect((await door.send('DELETE', location)).status).toBe(204)
+    resolve()
+    const answer = await completed
+    expect([answer.status, answer.code]).toEqual([404, 'BLOB_UPLOAD_UNKNOWN'])
+    expect((await door.send('HEAD', `/v2/team/app/blobs/${DIGEST}`)).status).toBe(404)
+  })
+
   test('a chunk out of order is 416, tells where to go on, and loses nothing', async () => {
     await using door = await openDoor()
     const location = await begin(door)

@@ -24,6 +24,7 @@ import {
   boundTo,
   closeUpload,
   endLease,
+  findUploadRow,
   LEASE_MS,
   leaseUpload,
   renewLease,
@@ -88,10 +89,19 @@ export class UploadWriter {
     try {
       await this.#recall(row)
       return await work(leased)
+    } catch (error) {
+      throw await this.#cancelledOr(error, key.id)
     } finally {
       clearInterval(renewal)
       await recorder.write((tx) => endLease(tx, key.id, owner, leased.size))
     }
+  }
+
+  /** A cancellation waits for no lease: it takes the bytes away from under whoever is writing. */
+  async #cancelledOr(error: unknown, id: string): Promise<unknown> {
+    if (!(error instanceof StorageError && error.code === 'upload-missing')) return error
+    const row = await findUploadRow(this.#core.database.reader, id)
+    return row?.state === 'over' ? uploadUnknown(id) : error
   }
 
   /** Appends one body and keeps its hash running for the next. */
