@@ -57,6 +57,7 @@ function tagsOf(request: FuzzRequest, answer: WireAnswer): string[] {
   return last.includes(':') ? confirmed : [...confirmed, last]
 }
 
+/** What the server routes by: '#' belongs in no target, and where one stands it ends the path. */
 export function pathOf(target: string): string {
-  return target.split('?', 1)[0]!
+  return target.split(/[?#]/, 1)[0]!
 }

@@ -99,7 +99,7 @@ export class UploadWriter {
 
   /** A cancellation waits for no lease: it takes the bytes away from under whoever is writing. */
   async #cancelledOr(error: unknown, id: string): Promise<unknown> {
-    if (!(error instanceof StorageError && error.code === 'upload-missing')) return error
+    if (!(error instanceof StorageError)) return error
     const row = await findUploadRow(this.#core.database.reader, id)
     return row?.state === 'over' ? uploadUnknown(id) : error
   }
