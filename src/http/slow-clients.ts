@@ -15,6 +15,7 @@ interface Watched {
   since: number
   received: number
   sent: number
+  queued: number
 }
 
 export interface SlowClients {
@@ -31,20 +32,26 @@ export function createSlowClients(
   const timer = setInterval(() => {
     for (const [socket, each] of watched) {
       if (now() - each.since < window) continue
-      const moved = socket.bytesRead - each.received + (socket.bytesWritten - each.sent)
+      const taken = Math.abs(queuedBytes(socket) - each.queued)
+      const moved = socket.bytesRead - each.received + (socket.bytesWritten - each.sent) + taken
       if (isOurTurn(each) || moved >= least) restart(socket, each)
       else socket.destroy()
     }
   }, window / 4)
   timer.unref()
   const restart = (socket: Socket, each: Watched): void => {
-    Object.assign(each, { since: now(), received: socket.bytesRead, sent: socket.bytesWritten })
+    Object.assign(each, {
+      since: now(),
+      received: socket.bytesRead,
+      sent: socket.bytesWritten,
+      queued: queuedBytes(socket),
+    })
   }
   return {
     watch(request, response) {
       const { socket } = request
-      const each: Watched = { request, response, since: 0, received: 0, sent: 0 }
-      restart(socket, each)
+      const { bytesRead: received, bytesWritten: sent } = socket
+      const each: Watched = { request, response, since: now(), received, sent, queued: 0 }
       watched.set(socket, each)
       response.once('close', () => {
         if (watched.get(socket) === each) watched.delete(socket)
@@ -52,6 +59,14 @@ export function createSlowClients(
     },
     stop: () => clearInterval(timer),
   }
+}
+
+/**
+ * What the kernel has not taken yet of what was written. `bytesWritten` has grown by all of a large answer at once and
+ * tells nothing of how the client reads it; Node's own idle timer looks here too.
+ */
+function queuedBytes(socket: Socket): number {
+  return (socket as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0
 }
 
 /** Nothing is due from the client: its body is here or waits for us to read it, and it has taken all that we have sent. */
