@@ -1,22 +1,29 @@
 /**
  * `npm run bench [-- --quick] [--only name,name] [--write]`: each workload as a ratio against what this machine can do,
- * in the same run. Prints the table; `--write` also puts it into docs/performance.md. Never asserts.
+ * in the same run. Prints the table; `--write` also puts it into docs/performance.md (with `--only`, the rows of those
+ * workloads alone). Never asserts.
  */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { hasWrk } from './load.ts'
-import { type Figure, machine, table } from './report.ts'
+import { type Figure, machine, table, updatedTable } from './report.ts'
+import { authentication } from './workloads/authentication.ts'
 import { blobGet } from './workloads/blob-get.ts'
 import { blobPush } from './workloads/blob-push.ts'
 import { idle } from './workloads/idle.ts'
 import { manifestGet } from './workloads/manifest-get.ts'
+import { manyUploads } from './workloads/many-uploads.ts'
+import { pages } from './workloads/pages.ts'
 import { replayEvents } from './workloads/replay.ts'
 import { smallPackages } from './workloads/small-packages.ts'
 
 const WORKLOADS = {
   idle,
   'manifest-get': manifestGet,
+  authentication,
+  pages,
   'blob-get': blobGet,
+  'many-uploads': manyUploads,
   'small-packages': smallPackages,
   replay: replayEvents,
   'blob-push': blobPush,
@@ -41,16 +48,22 @@ for (const name of names) {
   console.log(`${table(measured)}\n`)
   figures.push(...measured)
 }
-if (values.write) await writeFile(new URL('../docs/performance.md', import.meta.url), page(figures))
+if (values.write) {
+  const document = new URL('../docs/performance.md', import.meta.url)
+  await writeFile(
+    document,
+    page(values.only ? updatedTable(await readFile(document, 'utf8'), figures) : table(figures)),
+  )
+}
 
-function page(all: readonly Figure[]): string {
+function page(rows: string): string {
   return `# Performance
 
 Measured by \`npm run bench -- --write\` on ${machine()}. Durable mode, authentication on. Each figure is a median
 of rounds, its spread half the distance between the slowest and the fastest. Limits are measured in the same rounds, and a
 ratio is the median of the rounds' own ratios, because machines differ and drift.
 
-${table(all)}
+${rows}
 ${notes()}`
 }
 

@@ -33,7 +33,29 @@ export function pairedRatio(values: readonly number[], limits: readonly number[]
 }
 
 export function table(figures: readonly Figure[]): string {
-  const rows = figures.map((f) => [
+  return [...HEAD, ...figures.map(row)].join('\n')
+}
+
+/** The table of `page` with these figures in it: in the place of the rows of the same name, else at the end. */
+export function updatedTable(page: string, figures: readonly Figure[]): string {
+  const rows = page.split('\n').filter((line) => line.startsWith('| ') && !HEAD.includes(line))
+  for (const figure of figures) {
+    const at = rows.findIndex((line) => line.startsWith(`| ${figure.name} |`))
+    if (at < 0) rows.push(row(figure))
+    else rows[at] = row(figure)
+  }
+  return [...HEAD, ...rows].join('\n')
+}
+
+const COLUMNS = ['workload', 'measured', 'spread', 'limit, same run', 'ratio', 'target']
+const HEAD = [COLUMNS, COLUMNS.map(() => '---')].map(line)
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
+}
+
+function row(f: Figure): string {
+  return line([
     f.name,
     `${number(f.value)} ${f.unit}`,
     f.spread === undefined ? '' : `±${Math.round(f.spread * 50)} %`,
@@ -41,8 +63,6 @@ export function table(figures: readonly Figure[]): string {
     f.ratio === undefined ? '' : f.ratio.toFixed(2),
     targetOf(f),
   ])
-  const head = ['workload', 'measured', 'spread', 'limit, same run', 'ratio', 'target']
-  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 }
 
 function targetOf({ target, atMost, atLeast, unit }: Figure): string {

@@ -23,7 +23,11 @@ export interface ServerProcess {
 
 export const AUTHORIZATION = { Authorization: `Bearer ${TOKEN}` }
 
-export async function startServer(folder?: string): Promise<ServerProcess> {
+/** `env`: settings beside those that every workload has. */
+export async function startServer(
+  options: { folder?: string; env?: Readonly<Record<string, string>> } = {},
+): Promise<ServerProcess> {
+  const { folder, env = {} } = options
   const own = folder ?? (await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'artifactstore-bench-')))
   const port = await freePort()
   const started = performance.now()
@@ -35,6 +39,7 @@ export async function startServer(folder?: string): Promise<ServerProcess> {
       ARTIFACTSTORE_PORT: String(port),
       ARTIFACTSTORE_AUTH_TOKENS: `bench:${TOKEN}`,
       ARTIFACTSTORE_LOG_LEVEL: 'ERROR',
+      ...env,
     },
   })
   const url = `http://127.0.0.1:${port}`

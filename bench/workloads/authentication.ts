@@ -1,0 +1,72 @@
+/** What a credential costs: manifest GETs with each kind of one, against the same without any, in the same rounds. */
+import { ENGINES, type Engine, emptyDatabase } from '../databases.ts'
+import { load } from '../load.ts'
+import { type Figure, median, pairedRatio, spread } from '../report.ts'
+import { must, seedTags, tagName } from '../seed.ts'
+import { AUTHORIZATION, type ServerProcess, startServer, TOKEN } from '../server-process.ts'
+
+const KINDS = { static: 'static token', issued: 'issued token', jwt: 'access token (JWT)' } as const
+type Kind = keyof typeof KINDS
+type Rates = Record<Kind | 'anonymous', number[]>
+
+export async function authentication({ quick }: { quick: boolean }): Promise<Figure[]> {
+  const figures: Figure[] = []
+  for (const engine of ENGINES) figures.push(...(await onEngine(engine, quick ? 5 : 15)))
+  return figures
+}
+
+async function onEngine(engine: Engine, rounds: number): Promise<Figure[]> {
+  const database = await emptyDatabase(engine)
+  const { folder } = database
+  const server = await startServer({ folder, env: { ...database.env, ARTIFACTSTORE_ANON_READ: 'true' } })
+  const rates: Rates = { anonymous: [], static: [], issued: [], jwt: [] }
+  try {
+    await seedTags(server, 'bench/one', 1)
+    const url = `${server.url}/v2/bench/one/manifests/${tagName(0)}`
+    const issued = bearer(await issuedToken(server))
+    // Round -1 warms the server up and does not count.
+    for (let round = -1; round < rounds; round += 1) {
+      const headers = { anonymous: {}, static: AUTHORIZATION, issued, jwt: bearer(await accessToken(server)) }
+      // Another one begins each time, so that what the machine does beside this falls on all alike.
+      for (const kind of rotated(Object.keys(headers) as (keyof Rates)[], round + 1)) {
+        const { requestsPerSecond } = await load(url, { seconds: 1, connections: 16, headers: headers[kind] })
+        if (round >= 0) rates[kind].push(requestsPerSecond)
+      }
+    }
+  } finally {
+    await server.stop()
+    await database.stop()
+  }
+  return Object.entries(KINDS).map(([kind, words]) => ({
+    name: `manifest GET with ${words}, ${engine}`,
+    value: median(rates[kind as Kind]),
+    unit: 'requests/s',
+    spread: spread(rates[kind as Kind]),
+    against: 'anonymous',
+    limit: median(rates.anonymous),
+    ratio: pairedRatio(rates[kind as Kind], rates.anonymous),
+    target: 0.9,
+  }))
+}
+
+function rotated<T>(values: readonly T[], by: number): T[] {
+  const at = by % values.length
+  return [...values.slice(at), ...values.slice(0, at)]
+}
+
+function bearer(secret: string): Record<string, string> {
+  return { Authorization: `Bearer ${secret}` }
+}
+
+async function issuedToken(server: ServerProcess): Promise<string> {
+  const headers = { ...AUTHORIZATION, 'Content-Type': 'application/json' }
+  const body = JSON.stringify({ scopes: ['repository:bench/**:pull'], note: 'bench' })
+  const answer = await must(fetch(`${server.url}/tokens`, { method: 'POST', headers, body }), 201)
+  return ((await answer.json()) as { secret: string }).secret
+}
+
+async function accessToken(server: ServerProcess): Promise<string> {
+  const headers = { Authorization: `Basic ${Buffer.from(`bench:${TOKEN}`).toString('base64')}` }
+  const answer = await must(fetch(`${server.url}/token?scope=repository:bench/one:pull`, { headers }), 200)
+  return ((await answer.json()) as { token: string }).token
+}
