@@ -91,6 +91,14 @@ export async function memoryOf(pid: number): Promise<{ now: number; peak: number
   return { now: kib('VmRSS'), peak: kib('VmHWM') }
 }
 
+/** Seconds of processor time that the process has had, all threads. Linux only; NaN elsewhere. */
+export async function processorSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The name before the last ')' may hold spaces; user and system time stand 12 and 13 fields after it, in hundredths.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
 export async function resetPeak(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, '5').catch(() => undefined)
 }

@@ -54,6 +54,8 @@ export interface RecorderOptions {
   readonly ids: { uuid(): string }
   /** A flush that failed leaves it unknown what is on disk: the process must end (core-rules 2). */
   readonly onFlushFailure: (error: unknown) => void
+  /** After this long no further writer joins a batch. Default 8 milliseconds. */
+  readonly batchMilliseconds?: number
 }
 
 interface Job {
@@ -197,9 +199,10 @@ class LogRecorder implements Recorder {
   }
 
   async #runJobs(batch: Batch, taken: Job[]): Promise<(() => void)[]> {
+    const { batchMilliseconds = BATCH_MS } = this.#options
     const started = performance.now()
     const answers: (() => void)[] = []
-    while (this.#queue.length > 0 && taken.length < BATCH_WRITERS && performance.now() - started < BATCH_MS) {
+    while (this.#queue.length > 0 && taken.length < BATCH_WRITERS && performance.now() - started < batchMilliseconds) {
       const job = this.#queue.shift()!
       taken.push(job)
       answers.push(await this.#runJob(job, batch))

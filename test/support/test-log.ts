@@ -73,6 +73,8 @@ export async function openTestLog(
       clock: () => clock.now,
       ids: sequentialIds(`w${opened.length}`),
       onFlushFailure: (error) => flushFailures.push(error),
+      // What shares a batch must not depend on how busy the machine is.
+      batchMilliseconds: 60_000,
     })
     opened.push({ database, recorder })
     return { database, recorder }

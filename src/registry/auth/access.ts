@@ -114,6 +114,8 @@ interface Remembered {
   readonly bearer: Bearer
   readonly narrowedTo: ReadonlyMap<string, readonly Action[]>
   readonly expiresAt: number
+  /** The last one made of it, for as long as its holder stays the same. */
+  identity?: { readonly holder: Identity; readonly narrowed: Identity }
 }
 
 class Gate implements Access {
@@ -125,22 +127,19 @@ class Gate implements Access {
     this.#parts = parts
   }
 
-  async identify(credential: Credential, { address }: { address: string }) {
+  identify(credential: Credential, { address }: { address: string }) {
     if (credential.kind === 'none') return ANONYMOUS
     if (credential.kind === 'unreadable') return this.#refused(address)
-    const identity = await this.#bySecret(credential.kind === 'bearer' ? credential.secret : credential.password)
-    if (identity) return identity
-    const { passwords } = this.#parts
-    if (credential.kind === 'bearer' || !passwords) return this.#refused(address)
-    return this.#byPassword(passwords, credential, address)
+    const secret = credential.kind === 'bearer' ? credential.secret : credential.password
+    return this.#atOnce(secret) ?? this.#byLookUp(credential, secret, address)
   }
 
   decide(identity: Identity, action: string, on: string): Standing {
     if (!isAction(action) || !authorize(this.#parts.policy, identity, action, on).allowed) return 'denied'
     const { narrowedTo } = identity
     if (narrowedTo === undefined || on === SOMEWHERE) return 'allowed'
-    if (authorize(this.#parts.policy, ANONYMOUS, action, on).allowed) return 'allowed'
-    return narrowedTo.get(on)?.includes(action) ? 'allowed' : 'beyond-scope'
+    if (narrowedTo.get(on)?.includes(action)) return 'allowed'
+    return authorize(this.#parts.policy, ANONYMOUS, action, on).allowed ? 'allowed' : 'beyond-scope'
   }
 
   patterns(identity: Identity, action: Action): readonly string[] {
@@ -193,14 +192,18 @@ class Gate implements Access {
     ].filter((name) => !mentioned.has(name))
   }
 
-  async #bySecret(secret: string): Promise<Identity | undefined> {
+  /** Whose secret it is as far as memory tells: waiting for a promise is what a credential would cost a small answer. */
+  #atOnce(secret: string): Identity | undefined {
     const { statics, local, issued } = this.#parts
-    return (
-      statics.identify(secret) ??
-      local.identify(secret) ??
-      (await issued.identify(secret)) ??
-      (await this.#byJwt(secret))
-    )
+    return statics.identify(secret) ?? local.identify(secret) ?? issued.known(secret) ?? this.#knownJwt(secret)
+  }
+
+  async #byLookUp(credential: Exclude<Credential, { kind: 'none' | 'unreadable' }>, secret: string, address: string) {
+    const identity = (await this.#parts.issued.identify(secret)) ?? (await this.#byJwt(secret))
+    if (identity) return identity
+    const { passwords } = this.#parts
+    if (credential.kind === 'bearer' || !passwords) return this.#refused(address)
+    return this.#byPassword(passwords, credential, address)
   }
 
   async #byPassword(passwords: Passwords, { user, password }: { user: string; password: string }, address: string) {
@@ -224,31 +227,46 @@ class Gate implements Access {
   }
 
   async #byJwt(token: string): Promise<Identity | undefined> {
-    const known = this.#jwts.get(token) ?? (await this.#readJwt(token))
-    if (!known) return undefined
-    if (known.expiresAt <= this.#parts.clock()) {
-      this.#jwts.delete(token)
-      return undefined
-    }
-    const holder = await this.#holderOf(known.bearer)
-    return holder && { ...holder, narrowedTo: known.narrowedTo }
+    const known = this.#goodJwt(token) ?? (await this.#readJwt(token))
+    const holder = known && (await this.#holderOf(known.bearer))
+    return holder && narrowed(known, holder)
+  }
+
+  #knownJwt(token: string): Identity | undefined {
+    const known = this.#goodJwt(token)
+    const holder = known && this.#knownHolderOf(known.bearer)
+    return holder && narrowed(known, holder)
+  }
+
+  #goodJwt(token: string): Remembered | undefined {
+    const known = this.#jwts.get(token)
+    if (known === undefined || known.expiresAt > this.#parts.clock()) return known
+    this.#jwts.delete(token)
+    return undefined
   }
 
   async #readJwt(token: string): Promise<Remembered | undefined> {
     const facts = await this.#parts.jwts.read('access', token)
     if (!facts) return undefined
     const narrowedTo = new Map(facts.grants.map(({ repository, actions }) => [repository, actions]))
-    const remembered = { bearer: facts.bearer, narrowedTo, expiresAt: facts.expiresAt + SKEW_MS }
+    const remembered: Remembered = { bearer: facts.bearer, narrowedTo, expiresAt: facts.expiresAt + SKEW_MS }
     this.#jwts.set(token, remembered)
     if (this.#jwts.size > REMEMBERED) this.#jwts.delete(this.#jwts.keys().next().value!)
     return remembered
   }
 
   /** Whoever presented the credential, while that credential is still good. */
-  async #holderOf({ name, kind, tokenId, fingerprint }: Bearer): Promise<Identity | undefined> {
-    if (kind === 'anonymous') return ANONYMOUS
+  async #holderOf(bearer: Bearer): Promise<Identity | undefined> {
+    const { kind, tokenId } = bearer
     if (kind === 'issued') return tokenId === undefined ? undefined : this.#parts.issued.named(tokenId)
-    const { statics, local, users } = this.#parts
+    return this.#knownHolderOf(bearer)
+  }
+
+  /** The same without the database: undefined too for an issued token that was not looked up of late. */
+  #knownHolderOf({ name, kind, tokenId, fingerprint }: Bearer): Identity | undefined {
+    if (kind === 'anonymous') return ANONYMOUS
+    const { statics, local, users, issued } = this.#parts
+    if (kind === 'issued') return tokenId === undefined ? undefined : issued.known(tokenId)
     const found = kind === 'user' ? users?.named(name) : (kind === 'local' ? local : statics).named(name)
     return found && found.fingerprint === fingerprint ? found : undefined
   }
@@ -270,6 +288,13 @@ class Gate implements Access {
     )
     return { repository, actions: granted }
   }
+}
+
+function narrowed(jwt: Remembered, holder: Identity): Identity {
+  if (jwt.identity?.holder !== holder) {
+    jwt.identity = { holder, narrowed: { ...holder, narrowedTo: jwt.narrowedTo } }
+  }
+  return jwt.identity.narrowed
 }
 
 /** As the verification of a token allows for other servers' clocks. */

@@ -37,7 +37,11 @@ export interface Explanation {
 export interface Access {
   /** The audience of access tokens. */
   readonly service: string
-  identify(credential: Credential, from: { readonly address: string }): Promise<Identity | AccessRefusal>
+  /** At once where memory tells, so that most requests wait for nothing. */
+  identify(
+    credential: Credential,
+    from: { readonly address: string },
+  ): Identity | AccessRefusal | Promise<Identity | AccessRefusal>
   /** `on`: a repository, `EVERYTHING` or `SOMEWHERE`. Before any look-up, so that no answer tells what exists. */
   decide(identity: Identity, action: string, on: string): Standing
   /** The patterns of all repositories in which the identity may do it. */

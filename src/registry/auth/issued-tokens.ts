@@ -37,12 +37,19 @@ interface TokenRow {
   readonly last_used_at?: number | null
 }
 
+interface Known {
+  readonly row: TokenRow
+  readonly identity: Identity
+  readonly at: number
+}
+
 const COLUMNS = 't.token_id, t.scopes, t.note, t.expires_at, t.created_at, t.created_by, t.revoked_at'
 
 export class IssuedTokens {
   readonly #core: Core
   readonly #policy: Policy
-  readonly #known = new Map<string, { readonly row: TokenRow; readonly identity: Identity; readonly at: number }>()
+  /** By secret and by id; neither can be the other. */
+  readonly #known = new Map<string, Known>()
   readonly #usedAt = new Map<string, number>()
 
   constructor(core: Core, policy: Policy) {
@@ -113,32 +120,41 @@ export class IssuedTokens {
     return this.get(id)
   }
 
+  /** By secret or id, what was looked up within the last second; undefined for all others, and for what is not good. */
+  known(key: string): Identity | undefined {
+    const known = this.#known.get(key)
+    const now = this.#core.clock()
+    return known && now - known.at < FRESH_MS ? this.#good(known, now) : undefined
+  }
+
   /** Whose secret this is; undefined for an unknown, revoked or expired one. */
   async identify(secret: string): Promise<Identity | undefined> {
     if (!SECRET.test(secret)) return undefined
-    return this.#find(hashOf(secret), 't.hash')
+    return this.known(secret) ?? this.#find(secret, { column: 't.hash', value: hashOf(secret) })
   }
 
   /** The identity of the token of this id while it is good. */
   async named(id: string): Promise<Identity | undefined> {
-    return this.#find(id, 't.token_id')
+    return this.known(id) ?? this.#find(id, { column: 't.token_id', value: id })
   }
 
-  async #find(key: string, column: 't.hash' | 't.token_id'): Promise<Identity | undefined> {
+  async #find(
+    key: string,
+    { column, value }: { column: 't.hash' | 't.token_id'; value: string },
+  ): Promise<Identity | undefined> {
     const now = this.#core.clock()
-    let known = this.#known.get(key)
-    if (!known || now - known.at >= FRESH_MS) {
-      this.#known.delete(key)
-      const row = await this.#core.database.reader.get<TokenRow>(
-        `SELECT ${COLUMNS} FROM tokens t WHERE ${column} = ?`,
-        [key],
-      )
-      if (!row) return undefined
-      known = { row, identity: identityOf(row), at: now }
-      this.#known.set(key, known)
-      if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value!)
-    }
-    const { row, identity } = known
+    this.#known.delete(key)
+    const row = await this.#core.database.reader.get<TokenRow>(`SELECT ${COLUMNS} FROM tokens t WHERE ${column} = ?`, [
+      value,
+    ])
+    if (!row) return undefined
+    const known = { row, identity: identityOf(row), at: now }
+    this.#known.set(key, known)
+    if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value!)
+    return this.#good(known, now)
+  }
+
+  #good({ row, identity }: Known, now: number): Identity | undefined {
     if (row.revoked_at !== null || (identity.expiresAt !== undefined && identity.expiresAt <= now)) return undefined
     this.#noteUse(row.token_id, now)
     return identity

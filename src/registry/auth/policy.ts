@@ -70,6 +70,8 @@ function reaches(pattern: RepositoryPattern, on: string): boolean {
 }
 
 const compiled = new WeakMap<Policy, Map<string, readonly Grant[]>>()
+/** Of issued tokens, whose identity is the same object for many requests. */
+const ofIssued = new WeakMap<Identity, { readonly policy: Policy; readonly grants: readonly Grant[] }>()
 
 function grantsOf(policy: Policy, identity: Identity): readonly Grant[] {
   switch (identity.kind) {
@@ -77,10 +79,18 @@ function grantsOf(policy: Policy, identity: Identity): readonly Grant[] {
     case 'job':
       return [{ scopes: ALL, origin: 'whoever can open the database itself may do everything' }]
     case 'issued':
-      return [...scopesOf(identity), ...rulesFor(policy, 'anonymous', [])]
+      return issuedGrants(policy, identity)
     default:
       return rulesFor(policy, identity.name, groupsOf(identity))
   }
+}
+
+function issuedGrants(policy: Policy, identity: Identity): readonly Grant[] {
+  const known = ofIssued.get(identity)
+  if (known?.policy === policy) return known.grants
+  const grants = [...scopesOf(identity), ...rulesFor(policy, 'anonymous', [])]
+  ofIssued.set(identity, { policy, grants })
+  return grants
 }
 
 function scopesOf({ scopes = [], tokenId }: Identity): Grant[] {

@@ -38,6 +38,7 @@ export function createStaticTokens(
     else if (typeof parsed !== 'string') known.push(parsed)
   }
   if (problems.length > 0) throw new RangeError(problems.join('; '))
+  const byName = new Map(known.map(({ identity }) => [identity.name, identity]))
   const candidate = Buffer.alloc(TOKEN_LIMIT)
   return {
     identify(secret) {
@@ -49,8 +50,8 @@ export function createStaticTokens(
       for (const entry of known) if (timingSafeEqual(entry.padded, candidate)) found = entry.identity
       return found
     },
-    named: (name) => known.find(({ identity }) => identity.name === name)?.identity,
-    names: known.map(({ identity }) => identity.name),
+    named: (name) => byName.get(name),
+    names: [...byName.keys()],
   }
 }
 

@@ -69,11 +69,17 @@ export function openUsersFile({ path, fingerprint, clock, onProblem }: UsersFile
     }
     return users
   }
-  const identityOf = (name: string, hash: string): Identity => ({
-    name,
-    kind: 'user',
-    fingerprint: fingerprint(`${name}:${hash}`),
-  })
+  /** Of the users as they are now: each is asked for on every request that bears an access token. */
+  let identities: { of: typeof users; byLine: Map<string, Identity> } = { of: users, byLine: new Map() }
+  const identityOf = (name: string, hash: string): Identity => {
+    if (identities.of !== users) identities = { of: users, byLine: new Map() }
+    const line = `${name}:${hash}`
+    const known = identities.byLine.get(line)
+    if (known) return known
+    const identity: Identity = { name, kind: 'user', fingerprint: fingerprint(line) }
+    identities.byLine.set(line, identity)
+    return identity
+  }
   return {
     async verify(name, password) {
       const hash = current().get(name)
