@@ -76,7 +76,7 @@ export const OCI_ERRORS = {
   'token-unknown':           { status: 404, code: 'NAME_UNKNOWN', message: 'no such token' },
   'upload-unknown':          { status: 404, code: 'BLOB_UPLOAD_UNKNOWN', message: 'no such upload' },
   'upload-offset-mismatch':  { status: 416, code: 'SIZE_INVALID', message: 'not where the upload ends', headers: resumePoint },
-  'upload-busy':             { status: 429, code: 'TOOMANYREQUESTS', message: 'the upload is being written', headers: soon },
+  'upload-busy':             { status: 429, code: 'TOOMANYREQUESTS', message: 'the upload is being written', headers: whenFree },
   'range-invalid':           { status: 416, code: 'SIZE_INVALID', message: 'no bytes in this range', headers: wholeSize },
   'cursor-unknown':          { status: 400, code: 'UNSUPPORTED', message: 'not a page of this list' },
   'idempotency-key-reused':  { status: 409, code: 'DENIED', message: 'the key came with another request' },
@@ -146,6 +146,11 @@ function wholeSize({ size }: ErrorDetail): NonNullable<Reply['headers']> {
 
 function soon(): Record<string, number> {
   return { 'Retry-After': 1 }
+}
+
+/** regctl gives up at its second 429 in a row: it must not come back before the lease of a killed server is over. */
+function whenFree({ seconds }: ErrorDetail): Record<string, number> {
+  return typeof seconds === 'number' ? { 'Retry-After': seconds } : soon()
 }
 
 function credentialWanted({ needs }: ErrorDetail, context: ErrorContext): Readonly<Record<string, string>> {

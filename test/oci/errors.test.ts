@@ -68,6 +68,8 @@ describe('the error table of /v2/', () => {
     expect(headers(new RegistryError('range-invalid', 'no', { size: 7 }))).toMatchObject({
       'Content-Range': 'bytes */7',
     })
+    expect(headers(new RegistryError('upload-busy', 'no', { seconds: 7 }))).toMatchObject({ 'Retry-After': 7 })
+    expect(headers(new RegistryError('unavailable', 'no'))).toMatchObject({ 'Retry-After': 1 })
     expect(headers(new RequestError('credentials-missing', 'no'))).toMatchObject({
       'WWW-Authenticate': 'Bearer realm="http://localhost:8000/token",service="artifact-store"',
     })

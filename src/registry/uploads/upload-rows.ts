@@ -44,7 +44,8 @@ export async function leaseUpload(
     throw new RegistryError(
       'upload-busy',
       'Another request is writing to this upload; ask for its status and go on from there',
-      { id },
+      // How long at most: a writer that lives ends sooner, one that is gone never says so.
+      { id, seconds: Math.ceil((row.lease_until - now) / 1000) },
     )
   }
   requireOffset(at, row?.size ?? 0)

@@ -196,7 +196,10 @@ describe.each(DATABASES)('an upload on $engine', (engine) => {
       sql.run("UPDATE uploads SET lease_owner = 'gone', lease_until = ?", [store.clock() + 20_000]),
     )
     await store.restart({ soleServer: false })
-    expect(await codeOf(store.registry.uploads.append(key, contentOf(BYTES)))).toBe('upload-busy')
+    await expect(store.registry.uploads.append(key, contentOf(BYTES))).rejects.toMatchObject({
+      code: 'upload-busy',
+      detail: { seconds: 20 },
+    })
     store.clock.advance(21)
     expect((await store.registry.uploads.append(key, contentOf(BYTES.subarray(10)))).size).toBe(BYTES.length)
   })
