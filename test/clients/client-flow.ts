@@ -4,9 +4,11 @@
  * at what the client did. Scripts and the blocks of docs/clients.md name the server `localhost:8000`; the started
  * one stands there when they run.
  */
+import { randomUUID } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { expect } from 'vitest'
 import type { EventJson, EventPageJson, FileJson, FilePageJson, PackageJson } from '../../src/native-api/wire.ts'
 import { COMMAND, ServerProcess } from '../cli/server-process.ts'
 import { DATABASES, type TestDatabase } from '../support/databases.ts'
@@ -31,6 +33,13 @@ export interface FlowOptions {
   readonly clients?: Readonly<Record<string, ClientName>>
   /** Settings of the server beside those of the flow. */
   readonly settings?: Readonly<Record<string, string>>
+}
+
+/** A line of the server's log. */
+export interface LoggedRequest {
+  readonly method: string
+  readonly route: string
+  readonly status: number
 }
 
 export class ClientFlow {
@@ -157,6 +166,23 @@ export class ClientFlow {
   async events(type: string): Promise<readonly EventJson[]> {
     const { events } = await this.api<EventPageJson>(`/events?${new URLSearchParams({ type, limit: '1000' })}`)
     return events
+  }
+
+  /** What the server logged of the requests during `work`, in the order in which they ended. */
+  async requestsOf(work: () => Promise<unknown>): Promise<readonly LoggedRequest[]> {
+    const from = await this.#markLog()
+    await work()
+    const to = await this.#markLog()
+    const lines = this.server.stdout.slice(from, to).split('\n').slice(1, -1)
+    return lines.map((line) => JSON.parse(line) as LoggedRequest).filter(({ method }) => method !== undefined)
+  }
+
+  /** Where the log is now. It comes through a pipe, later than the answers: a request of ours stands at its end. */
+  async #markLog(): Promise<number> {
+    const id = `mark-${randomUUID()}`
+    await this.get('/v2/', { 'x-request-id': id })
+    await expect.poll(() => this.server.stdout.includes(id), { timeout: 30_000 }).toBe(true)
+    return this.server.stdout.lastIndexOf('\n', this.server.stdout.indexOf(id)) + 1
   }
 
   /** Stops the server, and fails unless the log is whole and every view is its fold; then starts it again. */
