@@ -85,8 +85,9 @@ class Run {
   async until(end: number, clients: readonly WireConnection[], onProgress?: (done: number) => void): Promise<void> {
     const work = async (client: WireConnection) => {
       while (this.#next < end && this.problems.length < PROBLEMS_KEPT) {
+        const before = this.#next
         await this.#step(client)
-        if (this.#next % 5_000 === 0) onProgress?.(this.#next)
+        if (Math.floor(before / 5_000) < Math.floor(this.#next / 5_000)) onProgress?.(this.#next)
       }
     }
     await Promise.all(clients.map(work))

@@ -105,7 +105,8 @@ export async function openDoor(
   }
 }
 
-async function exchange(base: string, method: string, path: string, options: RequestOptions): Promise<Answer> {
+/** One request to the server at `base`. */
+export async function exchange(base: string, method: string, path: string, options: RequestOptions): Promise<Answer> {
   const { token = TOKEN, body } = options
   const response = await fetch(base + path, {
     method,
