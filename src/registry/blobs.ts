@@ -16,6 +16,11 @@ export function createBlobs(core: Core): Blobs {
       if (!row || !(await isIntact(core, row))) throw blobUnknown(digest)
       return { digest, size: row.size }
     },
+    async size(repository, digest) {
+      const row = await findBlobByName(reader, repository, digest)
+      if (!row) throw blobUnknown(digest)
+      return row.size
+    },
     async open(repository: RepositoryName, digest: Digest, range?: ByteRange) {
       const row = await findBlobByName(reader, repository, digest)
       if (!row) throw blobUnknown(digest)

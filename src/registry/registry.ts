@@ -272,6 +272,8 @@ export interface Uploads {
 }
 
 export interface Blobs {
+  /** As the log has it, without a look at the bytes, which `open` takes. Throws `blob-unknown`. */
+  size(repository: RepositoryName, digest: Digest): Promise<number>
   /** Throws `blob-unknown`, `content-missing`. Damaged blobs are `blob-unknown`, so that clients push them again. */
   stat(repository: RepositoryName, digest: Digest): Promise<{ digest: Digest; size: number }>
   /** Throws `blob-unknown`, `range-invalid`, `content-missing`, `content-damaged`. */
