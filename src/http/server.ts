@@ -13,7 +13,7 @@ import {
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { markAwaitingContinue } from './exchange.ts'
-import { createSlowClients } from './slow-clients.ts'
+import { createSlowClients, SLOW_CLIENT_WINDOW_MS } from './slow-clients.ts'
 import { readTlsFiles, type TlsFiles, watchTlsFiles } from './tls-files.ts'
 
 export interface HttpServerOptions {
@@ -23,7 +23,10 @@ export interface HttpServerOptions {
   readonly tls?: TlsFiles | undefined
   /** Told when changed certificate files cannot be used. */
   readonly onTlsProblem?: (error: unknown) => void
-  /** The window, in milliseconds, in which a client must move some bytes while it is waited for. Default 30 seconds. */
+  /**
+   * Milliseconds in which a client must move some bytes while it is waited for, and send the whole head of a request.
+   * Default 30 seconds.
+   */
   readonly slowClientWindow?: number
 }
 
@@ -45,6 +48,7 @@ type ServedSocket = Socket & { [CURRENT]?: ServerResponse }
 
 export function createHttpServer(listener: RequestListener, options: HttpServerOptions = {}): HttpServer {
   const draining = new AbortController()
+  const { tls, slowClientWindow = SLOW_CLIENT_WINDOW_MS } = options
   const settings: ServerOptions = {
     // Counts the request line too: a manifest put with a hundred tags, or a fat access token, passes Node's 16 KiB.
     maxHeaderSize: 64 * 1024,
@@ -52,11 +56,11 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
     requestTimeout: 0,
     // Longer than a Go client keeps an idle connection (90 s): it does not repeat a POST that meets a closing one.
     keepAliveTimeout: 95_000,
-    headersTimeout: 30_000,
+    headersTimeout: slowClientWindow,
+    connectionsCheckingInterval: slowClientWindow / 4,
   }
-  const { tls } = options
   const server = tls ? createTlsServer({ ...settings, ...readTlsFiles(tls) }) : createServer(settings)
-  const slowClients = createSlowClients({ ...(options.slowClientWindow && { window: options.slowClientWindow }) })
+  const slowClients = createSlowClients({ window: slowClientWindow })
   const certificates = tls && watch(server as TlsServer, tls, options)
   server.timeout = options.idleTimeout ?? 5 * MINUTE
   const receive = (request: IncomingMessage, response: ServerResponse) => {

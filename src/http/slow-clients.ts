@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 
 /** Modems were faster. Over a window, so that a stalled radio link of some seconds does not count. */
 const LEAST_BYTES_PER_SECOND = 128
-const WINDOW_MS = 30_000
+export const SLOW_CLIENT_WINDOW_MS = 30_000
 
 interface Watched {
   readonly request: IncomingMessage
@@ -26,7 +26,11 @@ export interface SlowClients {
 export function createSlowClients(
   options: { window?: number; leastBytesPerSecond?: number; now?: () => number } = {},
 ): SlowClients {
-  const { window = WINDOW_MS, leastBytesPerSecond = LEAST_BYTES_PER_SECOND, now = () => performance.now() } = options
+  const {
+    window = SLOW_CLIENT_WINDOW_MS,
+    leastBytesPerSecond = LEAST_BYTES_PER_SECOND,
+    now = () => performance.now(),
+  } = options
   const watched = new Map<Socket, Watched>()
   const least = (leastBytesPerSecond * window) / 1_000
   const timer = setInterval(() => {

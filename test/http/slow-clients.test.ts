@@ -52,6 +52,22 @@ describe('a slow client', () => {
     expect(after).toBeLessThan(5_000)
   })
 
+  test('that drips a head is cut after the window, also on a connection that has served a request', async () => {
+    await using fixture = await serve([sink()], { server: { slowClientWindow: WINDOW_MS } })
+    for (const before of ['', `${HEAD}Content-Length: 1\r\n\r\nx`]) {
+      const socket = connect(fixture.port, '127.0.0.1')
+      socket.write(before)
+      await sleep(100)
+      socket.write('GET /p HTTP/1.1\r\nX-Slow: ')
+      const { after, received } = await drip(socket, 'x', 250)
+      expect(received.endsWith('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n') || received === '').toBe(
+        true,
+      )
+      expect(after).toBeGreaterThanOrEqual(WINDOW_MS - 150)
+      expect(after).toBeLessThan(5_000)
+    }
+  })
+
   test('that sends a body slowly but steadily is served to the end', async () => {
     await using fixture = await serve([sink()], { server: { slowClientWindow: WINDOW_MS } })
     const socket = connect(fixture.port, '127.0.0.1')
