@@ -29,7 +29,7 @@ export function learn(
     }
     case 202: {
       const [, , id] = UPLOAD.exec(location) ?? []
-      if (request.method === 'DELETE') ledger.deleted.add(pathOf(request.target))
+      if (request.method === 'DELETE') ledger.deleted.add(resourceOf(request.target))
       else if (id && request.method === 'POST') {
         ledger.uploads.add(id)
         world.learn(world.uploads, { location, who: request.who }, choose)
@@ -55,6 +55,15 @@ function tagsOf(request: FuzzRequest, answer: WireAnswer): string[] {
   const confirmed = (answer.headers.get('oci-tag') ?? []).flatMap((tags) => tags.split(',').map((tag) => tag.trim()))
   const last = decodeURIComponent(pathOf(request.target).replace(/\/$/, '').split('/').at(-1) ?? '')
   return last.includes(':') ? confirmed : [...confirmed, last]
+}
+
+/** The path as the server understands it, however it was escaped. */
+function resourceOf(target: string): string {
+  return decodeURIComponent(
+    pathOf(target)
+      .replace(/^http:\/\/[^/]+/, '')
+      .replace(/\/$/, ''),
+  )
 }
 
 /** What the server routes by: '#' belongs in no target, and where one stands it ends the path. */

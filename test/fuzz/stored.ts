@@ -26,8 +26,8 @@ async function unacknowledged(location: DatabaseLocation, ledger: Ledger): Promi
     const tags = await rows<{ name: string; tag: string }>(
       'SELECT r.name, t.name AS tag FROM tags t JOIN repositories r ON r.repository_id = t.repository_id',
     )
-    const links = await rows<{ name: string; blake3: string }>(
-      'SELECT r.name, b.blake3 FROM repository_blobs b JOIN repositories r ON r.repository_id = b.repository_id',
+    const links = await rows<{ name: string; blake3: string; linked: number }>(
+      'SELECT r.name, b.blake3, b.linked FROM repository_blobs b JOIN repositories r ON r.repository_id = b.repository_id',
     )
     const aliases = new Map<string, string[]>()
     for (const { alias, blake3 } of await rows<{ alias: string; blake3: string }>(
@@ -35,6 +35,11 @@ async function unacknowledged(location: DatabaseLocation, ledger: Ledger): Promi
     ))
       aliases.set(blake3, [...(aliases.get(blake3) ?? []), alias])
     const uploads = await rows<{ upload_id: string }>('SELECT upload_id FROM uploads')
+    const held = new Set(
+      links
+        .filter(({ linked }) => linked === 1)
+        .flatMap(({ name, blake3 }) => (aliases.get(blake3) ?? []).map((alias) => `${name} ${alias}`)),
+    )
     const stored = new Set(manifests.map(({ name, digest }) => `${name} ${digest}`))
     return [
       ...[...stored].filter((key) => !ledger.manifests.has(key)).map((key) => `a manifest nobody was told of: ${key}`),
@@ -48,6 +53,7 @@ async function unacknowledged(location: DatabaseLocation, ledger: Ledger): Promi
         .filter(({ upload_id }) => !ledger.uploads.has(upload_id))
         .map(({ upload_id }) => `an upload nobody was told of: ${upload_id}`),
       ...lost(ledger, stored),
+      ...lostBlobs(ledger, held, [...aliases.values()]),
     ]
   } finally {
     await database.close()
@@ -63,4 +69,16 @@ function lost(ledger: Ledger, stored: ReadonlySet<string>): string[] {
   return [...ledger.manifests]
     .filter((key) => !stored.has(key))
     .map((key) => `an acknowledged manifest is gone: ${key}`)
+}
+
+/** A blob that was deleted under one of its names is gone under all. */
+function lostBlobs(ledger: Ledger, held: ReadonlySet<string>, names: readonly (readonly string[])[]): string[] {
+  const others = new Map(names.flatMap((aliases) => aliases.map((alias) => [alias, aliases] as const)))
+  const isDeleted = (key: string): boolean => {
+    const [name, digest = ''] = key.split(' ')
+    return (others.get(digest) ?? [digest]).some((alias) => ledger.deleted.has(`/v2/${name}/blobs/${alias}`))
+  }
+  return [...ledger.blobs]
+    .filter((key) => !held.has(key) && !isDeleted(key))
+    .map((key) => `an acknowledged blob is gone: ${key}`)
 }

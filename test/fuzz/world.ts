@@ -81,6 +81,6 @@ export class Ledger {
   readonly manifests = new Set<string>()
   readonly tags = new Set<string>()
   readonly uploads = new Set<string>()
-  /** What a DELETE was answered 202 for: it may be gone, or back. */
+  /** Paths for which a DELETE was answered 202: what they name may be gone, or back. */
   readonly deleted = new Set<string>()
 }
