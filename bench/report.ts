@@ -13,6 +13,8 @@ export interface Figure {
   readonly ratio?: number
   /** For the ratio. */
   readonly target?: number
+  /** The same where less is better. */
+  readonly ratioAtMost?: number
   readonly atMost?: number
   readonly atLeast?: number
 }
@@ -65,14 +67,16 @@ function row(f: Figure): string {
   ])
 }
 
-function targetOf({ target, atMost, atLeast, unit }: Figure): string {
+function targetOf({ target, ratioAtMost, atMost, atLeast, unit }: Figure): string {
   if (target !== undefined) return `ratio ≥ ${target}`
+  if (ratioAtMost !== undefined) return `ratio ≤ ${ratioAtMost}`
   if (atMost !== undefined) return `≤ ${number(atMost)} ${unit}`
   return atLeast === undefined ? '' : `≥ ${number(atLeast)} ${unit}`
 }
 
 function number(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(1)
+  if (value >= 100) return Math.round(value).toLocaleString('en-US')
+  return value.toFixed(value > 0 && value < 10 ? 2 : 1)
 }
 
 export function machine(): string {

@@ -19,6 +19,7 @@ import {
   type Guard,
   metricsEndpoint,
   mount,
+  readTlsFiles,
   requestLog,
   requestMetrics,
   type Surface,
@@ -38,6 +39,7 @@ import {
   openDatabase,
   openRegistry,
   parseRepositoryPattern,
+  parseUsers,
   type RepositoryPattern,
   type SchemaOptions,
   type ServeLock,
@@ -85,6 +87,7 @@ export async function openRegistryFor(
 
 /** The server: the registry behind its doors. Throws `unavailable` when another server holds the database or the root. */
 export async function openApplication(config: Config, { logger }: { logger: Logger }): Promise<Application> {
+  requireUsableFiles(config)
   const locks = takeLocks(config)
   try {
     const metrics = new MetricsRegistry()
@@ -195,6 +198,21 @@ function accessOptions(config: Config, logger: Logger): AccessOptions {
     ...(rules ? { rules } : {}),
     onProblem: (sentence) => logger.error(sentence),
   }
+}
+
+/** Before anything is made: what settings name must be there and be what it should. Throws `ConfigError`. */
+function requireUsableFiles({ server: { tls }, auth: { usersFile } }: Config): void {
+  const problems: string[] = []
+  const requireUse = (settings: string, use: () => unknown): void => {
+    try {
+      use()
+    } catch (error) {
+      problems.push(`${settings} cannot be used: ${(error as Error).message}`)
+    }
+  }
+  if (tls) requireUse('ARTIFACTSTORE_TLS_CERT with ARTIFACTSTORE_TLS_KEY', () => readTlsFiles(tls))
+  if (usersFile) requireUse('ARTIFACTSTORE_USERS_FILE', () => parseUsers(readFileSync(usersFile, 'utf8')))
+  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 /** Throws `ConfigError` for what is no pattern. */

@@ -10,6 +10,7 @@ export {
   type RepositoryPattern,
 } from './auth/repository-pattern.ts'
 export { createStaticTokens, type StaticTokens } from './auth/static-tokens.ts'
+export { parseUsers } from './auth/users-file.ts'
 export type { Alarm, Backend } from './core.ts'
 export {
   checkSchema,
