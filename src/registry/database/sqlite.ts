@@ -45,7 +45,7 @@ export async function openSqlite({ path, durability }: SqliteOptions): Promise<D
     reader,
     readVersion: reader.version,
     writer: writeConnection(write, reader.endSnapshot),
-    flush: durability === 'durable' ? () => wal.flush().then(checkpointer.nudge) : async () => checkpointer.nudge(),
+    flush: () => (durability === 'durable' ? wal.flush() : wal.measure()).then(checkpointer.nudge),
     snapshot: (work) => snapshot(path, work),
     breathe: () => checkpointer.breathe(),
     scrub: () => checkpointer.empty(),
@@ -157,7 +157,9 @@ async function snapshot<T>(path: string, work: (sql: Sql) => Promise<T>): Promis
 
 interface Wal {
   flush(): Promise<void>
-  /** Bytes at the last flush. */
+  /** For whoever does not flush: a WAL whose length nobody knows would grow for ever. */
+  measure(): Promise<void>
+  /** Bytes at the last flush or measurement. */
   size(): number
   close(): Promise<void>
 }
@@ -178,6 +180,9 @@ async function openWal(path: string): Promise<Wal> {
         inode = facts.ino
       }
       await handle.datasync()
+    },
+    async measure() {
+      lastSize = (await stat(walPath)).size
     },
     size: () => lastSize,
     close: async () => void (await handle?.close()),

@@ -80,6 +80,20 @@ describe('a SQLite database', () => {
     expect(await sizeOf(`${path}-wal`)).toBe(length)
   })
 
+  it('keeps its WAL short without flushes to disk too', async () => {
+    const relaxed = join(folder, 'relaxed.db')
+    const other = await openDatabase({ kind: 'sqlite', path: relaxed }, { durability: 'relaxed' })
+    await other.writer.begin()
+    await other.writer.run('CREATE TABLE t (x BLOB NOT NULL)')
+    for (let n = 0; n < 17; n += 1) await other.writer.run('INSERT INTO t (x) VALUES (?)', [Buffer.alloc(8 * MIB, 1)])
+    await other.writer.commit()
+    await other.flush()
+    expect(await sizeOf(`${relaxed}-wal`)).toBeGreaterThan(128 * MIB)
+    await other.breathe()
+    expect(await sizeOf(`${relaxed}-wal`)).toBeLessThan(MIB)
+    await other.close()
+  })
+
   it('pauses once for a WAL over the limit, and the file is short again', async () => {
     const block = Buffer.alloc(8 * MIB, 1)
     for (let n = 0; n < 17; n += 1) await write('INSERT INTO t (n, x) VALUES (?, ?)', [n, block])
