@@ -31,7 +31,7 @@ interface Pair {
 
 async function onEngine(engine: Engine, quick: boolean): Promise<Figure[]> {
   const database = await emptyDatabase(engine)
-  const many = quick ? 10_000 : 100_000
+  const many = quick ? 3_000 : 100_000
   const rounds = quick ? 200 : 500
   try {
     const registry = await registryOn(database)

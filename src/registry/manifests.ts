@@ -33,8 +33,10 @@ const COLUMNS = 'm.package_id, m.digest, m.media_type, m.size, m.bytes'
 const REPOSITORY_ID = '(SELECT repository_id FROM repositories WHERE name = ?)'
 const BY_TAG = `SELECT ${COLUMNS} FROM manifests m WHERE m.package_id =
   (SELECT package_id FROM tags WHERE repository_id = ${REPOSITORY_ID} AND name = ?)`
+// Generations begin at 1, so `generation > 0` is always true: it makes SQLite take the index that has the digest in it and not
+// the equally long match on (repository_id, status), which would walk through every manifest of the repository.
 const BY_DIGEST = `SELECT ${COLUMNS} FROM manifests m
-  WHERE m.repository_id = ${REPOSITORY_ID} AND m.digest = ? AND m.status = 'live'`
+  WHERE m.repository_id = ${REPOSITORY_ID} AND m.digest = ? AND m.generation > 0 AND m.status = 'live'`
 
 export function createManifests(core: Core): Manifests {
   const cache = createManifestCache(core.database)
@@ -129,7 +131,7 @@ async function countMissing(tx: Sql, repositoryId: string, parsed: ParsedManifes
     const found = await tx.get(
       `SELECT 1 AS there FROM blob_aliases a JOIN repository_blobs rb ON rb.blake3 = a.blake3
          WHERE a.alias = ? AND rb.repository_id = ? AND rb.linked = 1
-       UNION ALL SELECT 1 AS there FROM manifests WHERE repository_id = ? AND digest = ? AND status = 'live' LIMIT 1`,
+       UNION ALL SELECT 1 AS there FROM manifests WHERE repository_id = ? AND digest = ? AND generation > 0 AND status = 'live' LIMIT 1`,
       [digest, repositoryId, repositoryId, digest],
     )
     if (!found) missing += 1

@@ -52,7 +52,7 @@ async function above(sql: Sql, repositoryId: string, packageId: string): Promise
   )
   const subjects = await sql.all<{ package_id: string }>(
     `SELECT m.package_id FROM manifest_edges e
-       JOIN manifests m ON m.repository_id = e.repository_id AND m.digest = e.digest AND m.status = 'live'
+       JOIN manifests m ON m.repository_id = e.repository_id AND m.digest = e.digest AND m.generation > 0 AND m.status = 'live'
      WHERE e.package_id = ? AND e.kind = 'subject' AND e.repository_id = ?`,
     [packageId, repositoryId],
   )
