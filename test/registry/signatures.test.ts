@@ -26,6 +26,9 @@ const release = makeSigner('release')
 const stranger = makeSigner('stranger')
 const PROVENANCE = 'https://slsa.dev/provenance/v1'
 
+const cursorAfter = ({ digest }: PackageReferrer) =>
+  Buffer.from(JSON.stringify(['subject', digest])).toString('base64url')
+
 describe.each(DATABASES)('what refers to a package on $engine', (engine) => {
   let store: TestStore
   let id: string
@@ -160,6 +163,22 @@ describe.each(DATABASES)('what refers to a package on $engine', (engine) => {
     const second = await store.registry.signatures.list(id, { limit: 100, cursor: first.next! })
     expect(second).toMatchObject({ items: [{ kind: 'referrer' }] })
     expect(second.next).toBeUndefined()
+  })
+
+  it('goes on past one that vanishes while a page is read', async () => {
+    for (const number of [1, 2, 3, 4, 5]) {
+      await attachBundle(store, signed, { signer: release, predicateType: `https://example.org/${number}` })
+    }
+    const whole = await list()
+    // As a reader sees it that found the row of the referrer, and then its manifest deleted.
+    await store.tamper(async (sql) =>
+      sql.run("UPDATE manifests SET status = 'deleted' WHERE package_id = ?", [whole[2]!.packageId]),
+    )
+    const first = await store.registry.signatures.list(id, { limit: 2 })
+    const second = await store.registry.signatures.list(id, { limit: 2, cursor: first.next! })
+    expect([...first.items, ...second.items]).toEqual([whole[0], whole[1], whole[3], whole[4]])
+    const short = await store.registry.signatures.list(id, { limit: 1, cursor: cursorAfter(whole[1]!) })
+    expect(short).toMatchObject({ items: [{ digest: whole[3]!.digest }], next: expect.any(String) })
   })
 
   it('is filtered by artifact type, those by tag as well', async () => {

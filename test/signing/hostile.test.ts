@@ -119,6 +119,7 @@ describe('garbage is invalid and nothing is thrown', () => {
       { signatures: [...whole.signatures, ...whole.signatures] },
       { signatures: [] },
       { payload: 'a b=' },
+      { payload: 'AAAAA' },
       { payload: '' },
     ]) {
       expect(ofEnvelope({ ...whole, ...changes }), JSON.stringify(changes)).toMatchObject({ verdict: 'invalid' })
@@ -132,6 +133,7 @@ describe('garbage is invalid and nothing is thrown', () => {
     for (const layer of [
       bare,
       { ...bare, annotations: { [signature]: '***' } },
+      { ...bare, annotations: { [signature]: 'AAAAA' } },
       simpleLayer(release, simplePayload(`sha256:${hexOf(PACKAGE)}`, { type: 'atomic container signature' })),
       simpleLayer(release, simplePayload('sha256')),
       simpleLayer(release, simplePayload(`sha256:${hexOf(PACKAGE)}:more`)),
@@ -153,6 +155,12 @@ describe('garbage is invalid and nothing is thrown', () => {
       isKeyless: false,
     } as const
     expect(checkSignature(part, bytes, { subject: SUBJECT, keys: KEYS })).toMatchObject({ verdict: 'invalid' })
+  })
+
+  it('nesting that no bundle has is refused for that, before anything walks through it', () => {
+    const deep = `${'['.repeat(200)}${']'.repeat(200)}`
+    const bundle = signedBundle(release, PACKAGE).toString().replace('{', `{"more":${deep},`)
+    expect(ofBundle(bundle)).toMatchObject({ verdict: 'invalid', reason: 'the bundle is nested deeper than 64 levels' })
   })
 
   it('reasons stay short and on one line, whatever they quote', () => {
