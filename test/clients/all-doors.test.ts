@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ReferrerPageJson } from '../../src/native-api/wire.ts'
 import { DATABASES } from '../support/databases.ts'
 import { ClientFlow, USER } from './client-flow.ts'
 import { digestOf } from './images.ts'
@@ -43,6 +44,8 @@ describe.each(DATABASES)('the package that crosses all doors on $engine', (datab
         `cosign verify --key ${key} --insecure-ignore-tlog=true --allow-http-registry ${pushed.reference}`,
         cosignEnv(),
       )
+
+    const ours = ({ id }: PushedPackage, key = 'cosign.pub') => `artifactstore verify ${id} --key ${key}`
 
     beforeAll(async () => {
       await prepareCosign(flow, version)
@@ -111,9 +114,20 @@ describe.each(DATABASES)('the package that crosses all doors on $engine', (datab
       expect(await refused(signed, 'other/cosign.pub')).toMatch(REASONS[version].badSignature)
     })
 
+    it('the command line lists signature and attestation, and comes to the verdicts of cosign', async () => {
+      const { referrers } = await flow.api<ReferrerPageJson>(`/packages/${signed.id}/referrers`)
+      expect(referrers.map(({ kind }) => kind).sort()).toEqual(['attestation', 'signature'])
+      expect(await flow.sh(`artifactstore inspect ${signed.id}`)).toMatch(
+        /attestation[\s\S]*signature|signature[\s\S]*attestation/,
+      )
+      await flow.sh(`artifactstore verify ${signed.id} --key cosign.pub --against signed-${version}`)
+      expect((await flow.ran(ours(signed, 'other/cosign.pub'))).code).toBe(UNKNOWN_KEY)
+    })
+
     it('a signature carried over to another digest does not verify there', async () => {
       await plant(unsigned, (await signatureOf(signed)).content)
       expect(await refused(unsigned)).toMatch(REASONS[version].otherDigest)
+      expect((await flow.ran(ours(unsigned))).code).toBe(TAMPERED)
     })
 
     it('a payload changed under its signature does not verify', async () => {
@@ -122,6 +136,8 @@ describe.each(DATABASES)('the package that crosses all doors on $engine', (datab
       expect(forged).not.toBe(content)
       await plant(unsigned, forged)
       expect(await refused(unsigned)).toMatch(REASONS[version].badSignature)
+      // What cosign 2 writes names no key: a changed payload cannot be told from a stranger's (docs/signatures.md).
+      expect((await flow.ran(ours(unsigned))).code).toBe(version === 'cosign3' ? TAMPERED : UNKNOWN_KEY)
       expect(await verify(signed)).toContain(signed.digest)
     })
 
@@ -190,6 +206,10 @@ const REASONS = {
   },
   cosign2: { badSignature: /invalid signature/, otherDigest: /invalid or missing digest in claim/ },
 }
+
+/** How `artifactstore verify` ends: docs/cli.md, "Exit codes". */
+const TAMPERED = 7
+const UNKNOWN_KEY = 8
 
 interface Layer {
   readonly digest: string
