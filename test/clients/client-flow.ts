@@ -35,6 +35,12 @@ export interface FlowOptions {
   readonly settings?: Readonly<Record<string, string>>
 }
 
+export interface ScriptOptions {
+  /** Another server than the flow's own: `host:port`. */
+  readonly server?: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** A line of the server's log. */
 export interface LoggedRequest {
   readonly method: string
@@ -96,7 +102,7 @@ export class ClientFlow {
   }
 
   /** Runs a shell script to its end, whatever its exit code. */
-  ran(script: string, { server = this.registry, env = {} }: { server?: string; env?: NodeJS.ProcessEnv } = {}) {
+  ran(script: string, { server = this.registry, env = {} }: ScriptOptions = {}) {
     return ran('sh', ['-eu', '-c', script.replaceAll(PAGE_SERVER, server)], {
       cwd: this.folder,
       env: { ...this.env, ...env },
@@ -104,14 +110,14 @@ export class ClientFlow {
   }
 
   /** Runs a script that must succeed, and answers what it printed on stdout. */
-  async sh(script: string, options: Parameters<ClientFlow['ran']>[1] = {}): Promise<string> {
+  async sh(script: string, options: ScriptOptions = {}): Promise<string> {
     const result = await this.ran(script, options)
     if (result.code !== 0) throw new Error(`exit code ${result.code} of\n${script}\n${result.stderr}${result.stdout}`)
     return result.stdout
   }
 
   /** Runs a script that must fail by its own doing, and answers what it said. */
-  async refused(script: string, options: Parameters<ClientFlow['ran']>[1] = {}): Promise<string> {
+  async refused(script: string, options: ScriptOptions = {}): Promise<string> {
     const result: Ran = await this.ran(script, options)
     const said = `${result.stdout}${result.stderr}`
     if (result.code === 0) throw new Error(`this should have failed:\n${script}\n${said}`)
@@ -119,9 +125,9 @@ export class ClientFlow {
     return said
   }
 
-  /** Runs a block of docs/clients.md, which must succeed. */
-  page(client: string, step: string, options: Parameters<ClientFlow['ran']>[1] = {}): Promise<string> {
-    return this.sh(pageBlock(client, step), options)
+  /** Runs a block of docs/clients.md, which must succeed; `before` it what its shell needs to know. */
+  page(client: string, step: string, { before = '', ...options }: ScriptOptions & { before?: string } = {}) {
+    return this.sh(`${before}\n${pageBlock(client, step)}`, options)
   }
 
   /** The command line; the last argument of a command that prints JSON is `--json`. */

@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ran } from './run-command.ts'
 
-interface Tool {
+export interface GoTool {
+  /** Its name on docs/clients.md, where several versions or commands are one client. */
+  readonly client: string
   /** Folder below `tools`; the tool's own name where two do not share one. */
   readonly folder?: string
   readonly module: string
@@ -18,31 +20,33 @@ interface Tool {
   readonly version: readonly string[]
 }
 
+// biome-ignore format: a table reads by columns
 /** In the order in which `buildAll` builds them: quick ones first, so that a failure shows early. */
 export const GO_TOOLS = {
-  oras: { module: 'oras.land/oras', command: 'cmd/oras', version: ['version'] },
-  crane: { module: 'github.com/google/go-containerregistry', command: 'cmd/crane', version: ['version'] },
-  regctl: { module: 'github.com/regclient/regclient', command: 'cmd/regctl', version: ['version'] },
-  notation: { module: 'github.com/notaryproject/notation', command: 'cmd/notation', version: ['version'] },
-  helm4: { module: 'helm.sh/helm/v4', command: 'cmd/helm', version: ['version'] },
-  helm3: { module: 'helm.sh/helm/v3', command: 'cmd/helm', version: ['version'] },
-  cosign3: { module: 'github.com/sigstore/cosign/v3', command: 'cmd/cosign', version: ['version'] },
-  cosign2: { module: 'github.com/sigstore/cosign/v2', command: 'cmd/cosign', version: ['version'] },
-  buildctl: { folder: 'buildkit', module: 'github.com/moby/buildkit', command: 'cmd/buildctl', version: ['--version'] },
-  buildkitd: {
-    folder: 'buildkit',
-    module: 'github.com/moby/buildkit',
-    command: 'cmd/buildkitd',
-    version: ['--version'],
-  },
-} as const satisfies Record<string, Tool>
+  oras:      { client: 'oras',      module: 'oras.land/oras',                          command: 'cmd/oras',       version: ['version'] },
+  crane:     { client: 'crane',     module: 'github.com/google/go-containerregistry',  command: 'cmd/crane',      version: ['version'] },
+  regctl:    { client: 'regctl',    module: 'github.com/regclient/regclient',          command: 'cmd/regctl',     version: ['version'] },
+  notation:  { client: 'notation',  module: 'github.com/notaryproject/notation',       command: 'cmd/notation',   version: ['version'] },
+  helm4:     { client: 'helm',      module: 'helm.sh/helm/v4',                         command: 'cmd/helm',       version: ['version'] },
+  helm3:     { client: 'helm',      module: 'helm.sh/helm/v3',                         command: 'cmd/helm',       version: ['version'] },
+  cosign3:   { client: 'cosign',    module: 'github.com/sigstore/cosign/v3',           command: 'cmd/cosign',     version: ['version'] },
+  cosign2:   { client: 'cosign',    module: 'github.com/sigstore/cosign/v2',           command: 'cmd/cosign',     version: ['version'] },
+  buildctl:  { client: 'buildkit',  module: 'github.com/moby/buildkit',                command: 'cmd/buildctl',   version: ['--version'], folder: 'buildkit' },
+  buildkitd: { client: 'buildkit',  module: 'github.com/moby/buildkit',                command: 'cmd/buildkitd',  version: ['--version'], folder: 'buildkit' },
+} as const satisfies Record<string, GoTool>
 export type GoToolName = keyof typeof GO_TOOLS
 
 export const GO_TOOL_NAMES = Object.keys(GO_TOOLS) as GoToolName[]
 
+/** The folder of a tool's go.mod and go.sum, below `tools`. */
+export function folderOf(name: GoToolName): string {
+  const { folder = name }: GoTool = GO_TOOLS[name]
+  return folder
+}
+
 /** The version that `go.mod` requires, `v1.2.3`. */
 export async function pinnedVersion(name: GoToolName): Promise<string> {
-  const { module }: Tool = GO_TOOLS[name]
+  const { module }: GoTool = GO_TOOLS[name]
   const text = await readFile(join(sourceOf(name), 'go.mod'), 'utf8')
   const [, version] = new RegExp(`^require ${module} (v\\S+)$`, 'm').exec(text) ?? []
   if (!version) throw new Error(`${sourceOf(name)}/go.mod has no line 'require ${module} v…'`)
@@ -77,7 +81,7 @@ export async function buildAll(say: (line: string) => void = console.log): Promi
 }
 
 async function build(name: GoToolName, { work, output }: { work: string; output: string }): Promise<void> {
-  const { module, command }: Tool = GO_TOOLS[name]
+  const { module, command }: GoTool = GO_TOOLS[name]
   const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false', CGO_ENABLED: '0' }
   const args = ['build', '-trimpath', '-ldflags', '-s -w', '-o', output, `${module}/${command}`]
   const built = await ran('go', args, { cwd: work, env })
@@ -85,8 +89,7 @@ async function build(name: GoToolName, { work, output }: { work: string; output:
 }
 
 function sourceOf(name: GoToolName): string {
-  const { folder = name }: Tool = GO_TOOLS[name]
-  return fileURLToPath(new URL(`./tools/${folder}`, import.meta.url))
+  return fileURLToPath(new URL(`./tools/${folderOf(name)}`, import.meta.url))
 }
 
 async function works(name: GoToolName, path: string): Promise<boolean> {

@@ -2,11 +2,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bytesOf } from '../support/bytes.ts'
 import { ClientFlow, NOT_ALLOWED, USER } from './client-flow.ts'
 import { pageBlock } from './clients-page.ts'
+import { CuttingProxy } from './cutting-proxy.ts'
 import { Daemon } from './daemon.ts'
 import { debianTool } from './debian-tools.ts'
-import { type ImageLayout, writeImageLayout } from './images.ts'
+import { type ImageLayout, tarOf, writeImageLayout } from './images.ts'
+
+const MIB = 1024 * 1024
 
 describe('containerd', () => {
   let flow: ClientFlow
@@ -17,7 +21,7 @@ describe('containerd', () => {
   const namespace = (name: string) => flow.wrap('ctr', 'ctr', ['--address', socket, '--namespace', name])
 
   beforeAll(async () => {
-    flow = await ClientFlow.open()
+    flow = await ClientFlow.open({ clients: { crane: 'crane' } })
     const folder = join(flow.folder, 'containerd')
     socket = join(folder, 'containerd.sock')
     mkdirSync(folder)
@@ -64,6 +68,26 @@ describe('containerd', () => {
     expect(await flow.sh('ctr images ls -q')).toBe('')
     await flow.page('containerd', 'pull')
     expect(await flow.sh('ctr images ls')).toContain(layout.index.digest)
+  })
+
+  it('a download that breaks goes on where it was', async () => {
+    const proxy = await CuttingProxy.start(flow.server.port)
+    try {
+      const layer = tarOf('big', bytesOf(20 * MIB, 1))
+      writeFileSync(join(flow.folder, 'big.tar'), layer)
+      await flow.sh('crane auth login localhost:8000 -u ci --password-stdin < token.txt')
+      await flow.sh('crane append -f big.tar --platform linux/amd64 -t localhost:8000/ctr/big:v1')
+      proxy.cutNext('down', 12.3 * MIB)
+      const fetch =
+        'ctr content fetch --all-platforms --plain-http --user "ci:$(cat token.txt)" localhost:8000/ctr/big:v1'
+      await flow.sh(fetch, { server: proxy.address })
+      expect(proxy.cuts).toBe(1)
+      expect(proxy.passed.down).toBeLessThan(22 * MIB)
+      const [file] = await flow.files('ctr/big:v1')
+      expect(await flow.sh(`ctr content get ${file!.digest} | sha256sum`)).toContain(file!.digest.slice(7))
+    } finally {
+      await proxy.stop()
+    }
   })
 
   it('what was pulled runs', async (context) => {

@@ -13,8 +13,7 @@ describe('notation', () => {
   let signed: PushedPackage
   const login = pageBlock('notation', 'login')
   /** Its login is of the shell that it is in. */
-  const page = (step: string, { reference } = signed) =>
-    flow.sh(`${login}\nreference=${reference}\n${pageBlock('notation', step)}`)
+  const of = ({ reference }: PushedPackage) => ({ before: `${login}\nreference=${reference}` })
 
   beforeAll(async () => {
     flow = await ClientFlow.open({ clients: { notation: 'notation' } })
@@ -38,8 +37,10 @@ describe('notation', () => {
   })
 
   it('a package is signed by its digest and verified; one that is not signed is not', async () => {
-    await page('sign')
-    expect(await page('verify')).toContain(`Successfully verified signature for ${flow.registry}/ops/run-17@`)
+    await flow.page('notation', 'sign', of(signed))
+    expect(await flow.page('notation', 'verify', of(signed))).toContain(
+      `Successfully verified signature for ${flow.registry}/ops/run-17@`,
+    )
     const other = await pushFolder(flow, 'run-18')
     expect(await flow.refused(`${login}\nnotation verify --insecure-registry ${other.reference}`)).toMatch(
       /no signature/i,
@@ -49,7 +50,7 @@ describe('notation', () => {
   it('signatures of both formats are referrers, and packages by their signer', async () => {
     const cose = 'notation sign --insecure-registry --force-referrers-tag=false --signature-format cose'
     await flow.sh(`${login}\n${cose} ${signed.reference}`)
-    const said = await page('list')
+    const said = await flow.page('notation', 'list', of(signed))
     const digests = said.match(/sha256:[0-9a-f]{64}/g)!.filter((digest) => digest !== signed.digest)
     expect(digests).toHaveLength(2)
     const types = []
@@ -70,16 +71,16 @@ describe('notation', () => {
     await flow.sh(`${login}\nnotation sign --insecure-registry ${other.reference}`)
     const tag = other.digest.replace(':', '-')
     expect((await flow.package(`ops/run-19:${tag}`)).oci!.media_type).toContain('image.index')
-    expect(await page('verify', other)).toContain('Successfully verified')
+    expect(await flow.page('notation', 'verify', of(other))).toContain('Successfully verified')
     expect((await flow.package(`ops/run-19@${other.digest}`)).oci!.tags).toEqual([other.id])
   })
 
   it('a signature of another key is not trusted', async () => {
     const other = await pushFolder(flow, 'run-20')
     await flow.sh('notation cert generate-test --default other.example')
-    await page('sign', other)
+    await flow.page('notation', 'sign', of(other))
     await flow.refused(`${login}\nnotation verify --insecure-registry ${other.reference}`)
-    expect(await page('verify')).toContain('Successfully verified')
+    expect(await flow.page('notation', 'verify', of(signed))).toContain('Successfully verified')
   })
 
   it('afterwards the log is whole and the views are its fold', () => flow.settle())
