@@ -34,11 +34,11 @@ export async function appendChunk(api: ApiClient, uploadId: string, chunk: Chunk
       },
     })
     return (await api.parsed<UploadJson>(upload)).size
-  }, appendOutageOf)
+  }, uploadOutageOf)
 }
 
 /** Beside the usual ones: the server still holds the connection that broke, or counts other bytes than we do. */
-function appendOutageOf(error: unknown): Outage | undefined {
+export function uploadOutageOf(error: unknown): Outage | undefined {
   if (error instanceof ApiError && error.problemCode === 'upload-busy') return { reason: 'the upload is still busy' }
   if (error instanceof ApiError && error.problemCode === 'upload-offset-mismatch')
     return { reason: 'asking for the offset' }

@@ -15,7 +15,7 @@ import { type ApiClient, ApiError } from '../api-client.ts'
 import { mismatchError } from '../failure.ts'
 import { changed, type HashedFile, requireUnchanged } from '../hash-files.ts'
 import { mediaTypeOf } from '../paths.ts'
-import { appendChunk } from './append-chunk.ts'
+import { appendChunk, uploadOutageOf } from './append-chunk.ts'
 import type { Draft } from './draft.ts'
 import type { PushState } from './push-state.ts'
 
@@ -120,7 +120,9 @@ async function sendChunks(context: UploadContext, file: HashedFile): Promise<Upl
     size: file.size,
   }
   try {
-    await api.json<FileJson>({ method: 'POST', path: paths.completeUpload(begun.id), json: request })
+    const completion = { method: 'POST', path: paths.completeUpload(begun.id), json: request }
+    // A server that was killed while completing leaves the upload busy until its lease lapses.
+    await api.retrying(async () => api.parsed<FileJson>(await api.once(completion)), uploadOutageOf)
   } catch (error) {
     // Bytes that hash to something else are of no use to a next attempt.
     if (error instanceof ApiError && error.problemCode === 'digest-mismatch') state.forgetUpload(file.path)
