@@ -305,6 +305,32 @@ describe('answers that are none', () => {
   })
 })
 
+test('a push completes an upload that a killed server left busy, once it is free', async () => {
+  const content = 'x'.repeat(20 * 1024 * 1024)
+  writeFileSync(join(folder, 'a'), content)
+  let busy = 2
+  play = (request, response) => {
+    const { url, method } = request
+    const answer = (status: number, json: object) =>
+      request.once('end', () => response.writeHead(status).end(JSON.stringify(json)))
+    response.setHeader('content-type', 'application/json')
+    if (url?.endsWith('/complete') && busy-- > 0) {
+      response.setHeader('content-type', 'application/problem+json')
+      answer(409, { type: 'urn:artifactstore:problem:upload-busy', detail: 'being written' })
+    } else if (url?.endsWith('/complete')) answer(201, { id: 'f', sha256: sha256(content), size: content.length })
+    else if (url?.endsWith('/finalize')) answer(409, { type: 'urn:artifactstore:problem:stop', detail: 'far enough' })
+    else if (url === '/packages') answer(201, { id: ID, status: 'created' })
+    else if (url === '/uploads') answer(202, { id: 'u', size: 0 })
+    else if (method === 'PATCH') {
+      const [, last] = /bytes \d+-(\d+)/.exec(request.headers['content-range'] ?? '')!
+      answer(200, { id: 'u', size: Number(last) + 1 })
+    } else answer(200, { files: [], next_cursor: null })
+  }
+  await cli('push', join(folder, 'a'), '--producer', 'p', '--subject', 's', '--retention-class', 'transient')
+  expect(requests.filter(({ url }) => url.endsWith('/complete'))).toHaveLength(3)
+  expect(requests.some(({ url }) => url.endsWith('/finalize'))).toBe(true)
+})
+
 describe('a push checks what the server says it stored', () => {
   test('another digest than was sent: 7', async () => {
     writeFileSync(join(folder, 'a'), 'hello')
