@@ -39,23 +39,37 @@ export async function listPackages(
   } else if (reference) {
     where.add('(p.oci_digest = ? OR p.manifest_digest = ?)', reference.digest, reference.digest)
   }
-  if (page.cursor !== undefined) {
-    const [createdAt, id] = decodeCursor(page.cursor, 2) as [string, string]
-    where.add('(p.created_at, p.package_id) < (?, ?)', createdAt, id)
-  }
-  const wanted = visible ? Math.max(SCANNED, page.limit + 1) : page.limit + 1
-  const rows = await sql.all<PackageRow>(
-    `SELECT ${PACKAGE_COLUMNS} FROM ${PACKAGE_TABLES} ${where.sql()} ORDER BY p.created_at DESC, p.package_id DESC LIMIT ?`,
-    [...where.params, wanted],
-  )
   const isSeen = (row: PackageRow) => !visible || (row.repository !== null && visible(row.repository as RepositoryName))
-  const shown = rows.filter(isSeen).slice(0, page.limit)
-  const isFull = shown.length === page.limit
-  // The next page goes on after the last one shown, or where nothing more was seen, after the last one looked at.
-  const last = isFull ? shown[shown.length - 1] : rows[rows.length - 1]
-  const more = isFull ? rows.indexOf(last!) < rows.length - 1 || rows.length === wanted : rows.length === wanted
-  const items = await toPackages(sql, shown)
-  return more && last ? { items, next: encodeCursor(last.created_at, last.package_id) } : { items }
+  const shown: PackageRow[] = []
+  let after = page.cursor === undefined ? undefined : (decodeCursor(page.cursor, 2) as Key)
+  for (let looked = 0; ; ) {
+    const rows = await readRows(sql, where, { after, limit: page.limit + 1 })
+    for (const row of rows) {
+      // This row proves that there are more than the page has.
+      if (after && (shown.length === page.limit || looked === SCANNED)) {
+        return { items: await toPackages(sql, shown), next: encodeCursor(...after) }
+      }
+      after = [row.created_at, row.package_id]
+      looked += 1
+      if (isSeen(row)) shown.push(row)
+    }
+    if (rows.length <= page.limit) return { items: await toPackages(sql, shown) }
+  }
+}
+
+/** A row's place in the list, which goes down. */
+type Key = [createdAt: string, id: string]
+
+async function readRows(
+  sql: Sql,
+  where: Conditions,
+  { after, limit }: { after: Key | undefined; limit: number },
+): Promise<PackageRow[]> {
+  const from = after ? where.and('(p.created_at, p.package_id) < (?, ?)', ...after) : where
+  return sql.all<PackageRow>(
+    `SELECT ${PACKAGE_COLUMNS} FROM ${PACKAGE_TABLES} ${from.sql()} ORDER BY p.created_at DESC, p.package_id DESC LIMIT ?`,
+    [...from.params, limit],
+  )
 }
 
 /** Throws `field-invalid`. */
@@ -77,6 +91,15 @@ function instant(field: string, text: string): string {
 class Conditions {
   readonly params: SqlValue[] = []
   readonly #parts: string[] = []
+
+  /** These and one more; these stay as they are. */
+  and(part: string, ...params: SqlValue[]): Conditions {
+    const more = new Conditions()
+    for (const each of this.#parts) more.#parts.push(each)
+    more.params.push(...this.params)
+    more.add(part, ...params)
+    return more
+  }
 
   equal(column: string, value: string | undefined): void {
     if (value !== undefined) this.add(`${column} = ?`, value)

@@ -66,8 +66,15 @@ test('a list has only what the caller may read, and goes on through what it may 
   expect((await list('test-token')).packages.map(({ producer }) => producer).sort()).toEqual(['ops', 'team'])
   expect((await list('reader-token')).packages.map(({ id }) => id)).toEqual([team.id])
   expect((await list('reader-token', '?producer=ops')).packages).toEqual([])
-  const page = await list('reader-token', '?limit=1')
-  expect(page.packages).toHaveLength(1)
+  // In pages of one, with another's package on either side of the team's.
+  await door.newPackage({ producer: 'ops', name: 'later' })
+  const found: string[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page: PackagePageJson = await list('reader-token', `?limit=1${cursor && `&cursor=${cursor}`}`)
+    found.push(...page.packages.map(({ id }) => id))
+    cursor = page.next_cursor
+  }
+  expect(found).toEqual([team.id])
 })
 
 test('packages are made only where one may push, and files go only into what one may push to', async () => {
