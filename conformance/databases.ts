@@ -4,9 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import pg from 'pg'
 import { command } from '../test/cli/server-process.ts'
-import { type PostgresServer, startPostgres } from '../test/support/postgres-server.ts'
+import { maintain, type PostgresServer, startPostgres } from '../test/support/postgres-server.ts'
 import type { Engine } from './combinations.ts'
 
 export interface Database {
@@ -56,14 +55,4 @@ async function migrate(url: string, folder: string): Promise<void> {
   const env = { PATH: process.env.PATH ?? '', HOME: folder, ARTIFACTSTORE_DATABASE_URL: url }
   const { code, stdout, stderr } = await command(['migrate'], { cwd: folder, env })
   if (code !== 0) throw new Error(`artifactstore migrate ended with ${code}: ${stderr}${stdout}`)
-}
-
-async function maintain(url: string, statement: string): Promise<void> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
 }

@@ -1,9 +1,9 @@
 /** Both engines for `describe.each`: what holds on one holds on the other. */
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
 import { inject } from 'vitest'
 import { MIGRATIONS } from '../../migrations/index.ts'
 import { type DatabaseLocation, migrate, VIEWS } from '../../src/registry/index.ts'
+import { maintain } from './postgres-server.ts'
 
 export interface TestDatabase {
   readonly engine: 'sqlite' | 'postgresql'
@@ -67,14 +67,4 @@ function migratedTemplate(): Promise<string> {
     return name
   })()
   return template
-}
-
-async function maintain(url: string, statement: string): Promise<void> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
 }

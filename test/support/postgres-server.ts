@@ -108,3 +108,14 @@ async function freePort(): Promise<number> {
     })
   })
 }
+
+/** One statement on a connection of its own, such as CREATE DATABASE, which no transaction takes. */
+export async function maintain(url: string, statement: string): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
