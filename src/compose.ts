@@ -127,7 +127,7 @@ function application(
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
-  const guard = registry.access as unknown as Guard
+  const guard: Guard = registry.access
   const originOf = createOrigins(config.server)
   const shared = { guard, originOf, log: logger, observers: [requestLog(logger), requestMetrics(metrics)] }
   collectProcessMetrics(metrics)

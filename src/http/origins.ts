@@ -34,7 +34,13 @@ export function createOrigins({ publicUrl, trustedProxies = [] }: OriginOptions 
     const peer = plainAddress(request.socket.remoteAddress ?? '')
     const proxied = isTrusted(peer)
     const client = proxied ? clientOf(request, peer, isTrusted) : peer
-    return { url: fixed ?? urlOf(request, proxied), client }
+    return {
+      client,
+      // Few answers name this server, and all requests are logged with their client.
+      get url() {
+        return fixed ?? urlOf(request, proxied)
+      },
+    }
   }
 }
 

@@ -3,10 +3,9 @@
  * token protocol. Basic works without being announced: clients that are told of both take the first, or the last.
  */
 import { type ErrorContext, type Need, SOMEWHERE } from '../http/index.ts'
+import { TOKEN_SERVICE } from '../registry/index.ts'
 import { TOKEN_PATH } from './token.ts'
 
-/** The audience of access tokens. */
-export const SERVICE = 'artifact-store'
 /** What listing repositories needs; the protocol has a scope of its own for it. */
 export const CATALOG: Need = { anyOf: ['pull'], on: SOMEWHERE }
 
@@ -28,7 +27,7 @@ export function challenge(
   const scope = needs.map(scopeOf).filter((text) => text !== '')
   const parameters = [
     `realm="${origin}${TOKEN_PATH}"`,
-    `service="${SERVICE}"`,
+    `service="${TOKEN_SERVICE}"`,
     ...(scope.length > 0 ? [`scope="${scope.join(' ')}"`] : []),
     ...(error === undefined ? [] : [`error="${error}"`]),
   ]

@@ -1,5 +1,5 @@
 /** The public face of the domain: `openRegistry(deps) -> Registry`, its values, its refusals. */
-export type { AccessOptions } from './auth/access.ts'
+export { type AccessOptions, TOKEN_SERVICE } from './auth/access.ts'
 export { ACTIONS, type Action, isAction } from './auth/actions.ts'
 export { ANONYMOUS, type Identity, isReservedName, jobIdentity, LOCAL } from './auth/identity.ts'
 export { type AccessRule, EVERYTHING, SOMEWHERE } from './auth/policy.ts'
@@ -64,5 +64,5 @@ export type * from './registry.ts'
 export { PACKAGE_STATUSES } from './registry.ts'
 export { repositoryOf } from './repositories.ts'
 export { findRetentionClass, RETENTION_CLASSES, type RetentionClass } from './retention/classes.ts'
-export { parseTagPattern, type TagRule } from './tag-rules.ts'
+export type { TagRule } from './tag-rules.ts'
 export { VIEWS } from './views/index.ts'

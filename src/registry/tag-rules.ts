@@ -14,12 +14,6 @@ export interface TagRule {
 
 const GROWING = /^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{64,128})(?:\.[a-z]+)?$/
 
-/** The pattern, or a sentence about what is wrong with it. */
-export function parseTagPattern(text: string): string | { readonly problem: string } {
-  if (/^[A-Za-z0-9_.*-]{1,128}$/.test(text)) return text
-  return { problem: "consists of 1 to 128 letters, digits, '_', '.', '-' and '*' for any characters" }
-}
-
 /** Throws `tag-immutable` where a rule keeps the tag. `deed`: what is about to happen to it. */
 export function refuseImmutableTag(
   { tagRules }: Pick<Core, 'tagRules'>,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Access, credentialOf, type Endpoint } from '../../src/http/index.ts'
+import { type Access, credentialOf, type Endpoint, EVERYTHING, SOMEWHERE } from '../../src/http/index.ts'
+import { EVERYTHING as DOMAIN_EVERYTHING, SOMEWHERE as DOMAIN_SOMEWHERE } from '../../src/registry/index.ts'
 import { READ, serve, WRITE } from './http-fixture.ts'
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
@@ -22,6 +23,10 @@ test('the secret comes as a bearer token, the password may contain colons', () =
     user: 'u',
     password: 's3cret:with:colons',
   })
+})
+
+test('everything and somewhere are called the same by HTTP and by the domain, which know nothing of each other', () => {
+  expect([EVERYTHING, SOMEWHERE]).toEqual([DOMAIN_EVERYTHING, DOMAIN_SOMEWHERE])
 })
 
 describe('what a route needs', () => {

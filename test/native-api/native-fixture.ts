@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import express from 'express'
 import pino from 'pino'
-import { createHttpServer, createOrigins, type Guard, mount } from '../../src/http/index.ts'
+import { createHttpServer, createOrigins, mount } from '../../src/http/index.ts'
 import { type NativeApiOptions, nativeEndpoints, problemReply } from '../../src/native-api/index.ts'
 import type { FileJson, PackageJson, ProblemJson, UploadJson } from '../../src/native-api/wire.ts'
 import type { AccessOptions, Registry, RegistryDependencies } from '../../src/registry/index.ts'
@@ -67,7 +67,7 @@ export async function openDoor({ access, dependencies, publicUrl, wrap, ...optio
   const app = express()
   app.disable('x-powered-by')
   mount(app, nativeEndpoints({ registry, version: '1.2.3-test', ...options }), {
-    guard: opened.registry.access as unknown as Guard,
+    guard: opened.registry.access,
     originOf: createOrigins({ publicUrl }),
     errorReply: problemReply,
     log: pino({ level: 'silent' }),

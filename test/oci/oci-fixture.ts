@@ -3,14 +3,7 @@ import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import pino, { type Logger } from 'pino'
-import {
-  createDispatcher,
-  createHttpServer,
-  createOrigins,
-  type Guard,
-  mount,
-  type OriginOptions,
-} from '../../src/http/index.ts'
+import { createDispatcher, createHttpServer, createOrigins, mount, type OriginOptions } from '../../src/http/index.ts'
 import { ociEndpoints, ociSurface } from '../../src/oci/index.ts'
 import type { AccessOptions, DatabaseLocation, RegistryDependencies } from '../../src/registry/index.ts'
 import { openTestRegistry } from '../support/open-test-registry.ts'
@@ -67,7 +60,7 @@ export async function openDoor(
     ...(options.durability && { durability: options.durability }),
   })
   const surface = ociSurface({
-    guard: opened.registry.access as unknown as Guard,
+    guard: opened.registry.access,
     originOf: createOrigins(options.origins),
     log: options.log ?? pino({ level: 'silent' }),
   })

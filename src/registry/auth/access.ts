@@ -41,7 +41,7 @@ export interface AccessOptions {
 }
 
 /** The audience of access tokens: those of another service mean nothing here. */
-export const SERVICE = 'artifact-store'
+export const TOKEN_SERVICE = 'artifact-store'
 const REMEMBERED = 1_000
 
 export interface CreatedAccess {
@@ -72,7 +72,7 @@ export async function createAccess(core: Core, options: AccessOptions): Promise<
     issued,
     users,
     passwords: users && createPasswords(users, secret, clock),
-    jwts: createJwts({ keys, service: SERVICE, clock, random: () => ids.random(16) }),
+    jwts: createJwts({ keys, service: TOKEN_SERVICE, clock, random: () => ids.random(16) }),
     keys,
     attempts: createAttempts(clock),
     clock,
@@ -119,7 +119,7 @@ interface Remembered {
 }
 
 class Gate implements Access {
-  readonly service = SERVICE
+  readonly service = TOKEN_SERVICE
   readonly #parts: Parts
   readonly #jwts = new Map<string, Remembered>()
 

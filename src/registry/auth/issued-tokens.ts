@@ -160,7 +160,7 @@ export class IssuedTokens {
     return identity
   }
 
-  /** Beside the request: it neither waits for this nor fails with it. */
+  /** Beside the request: it neither waits for this nor fails with it. What could not be written is tried with the next use. */
   #noteUse(id: string, now: number): void {
     if (now - (this.#usedAt.get(id) ?? Number.NEGATIVE_INFINITY) < USE_MS) return
     this.#usedAt.delete(id)
@@ -174,7 +174,7 @@ export class IssuedTokens {
           [id, now],
         ),
       )
-      .catch(() => undefined)
+      .catch(() => this.#usedAt.delete(id))
   }
 
   async #row(sql: Sql, id: string): Promise<TokenRow> {
