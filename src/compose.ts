@@ -128,8 +128,8 @@ function application(
   app.disable('x-powered-by')
   app.disable('etag')
   const guard: Guard = registry.access
-  const originOf = createOrigins(config.server)
-  const shared = { guard, originOf, log: logger, observers: [requestLog(logger), requestMetrics(metrics)] }
+  const origins = createOrigins(config.server)
+  const shared = { guard, origins, log: logger, observers: [requestLog(logger), requestMetrics(metrics)] }
   collectProcessMetrics(metrics)
   const transport = transportHeaders(config)
   const ociDoor = ociSurface(shared)

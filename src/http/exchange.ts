@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Credential, credentialOf, NOBODY, requireNeed, type Standing } from './authenticate.ts'
 import type { ApiRequest, Identity, Need } from './endpoint.ts'
-import type { Origin } from './origins.ts'
 import type { RequestFacts, Surface } from './surface.ts'
 
 const SANE_ID = /^[A-Za-z0-9._-]{1,64}$/
@@ -48,7 +47,7 @@ export class Exchange implements ApiRequest {
   #content: AsyncIterable<Uint8Array> | undefined
   #abort: AbortController | undefined
   #credential: Credential | undefined
-  #origin: Origin | undefined
+  #client: string | undefined
 
   constructor(surface: Surface, { request, response, route }: Call) {
     const offered = request.headers['x-request-id']
@@ -110,16 +109,12 @@ export class Exchange implements ApiRequest {
   }
 
   get origin(): string {
-    return this.#whence.url
+    return this.surface.origins.urlOf(this.body)
   }
 
   get client(): string {
-    return this.#whence.client
-  }
-
-  get #whence(): Origin {
-    this.#origin ??= this.surface.originOf(this.body)
-    return this.#origin
+    this.#client ??= this.surface.origins.clientOf(this.body)
+    return this.#client
   }
 
   standing(action: string, on: string): Standing {

@@ -26,7 +26,7 @@ export type { Access, ApiRequest, Endpoint, Identity, Need } from './endpoint.ts
 export { healthReply } from './health.ts'
 export { collectProcessMetrics, metricsEndpoint, requestMetrics } from './metrics.ts'
 export { mount } from './mount.ts'
-export { createOrigins, type Origin, type OriginOptions, type ReadOrigin } from './origins.ts'
+export { createOrigins, type OriginOptions, type Origins } from './origins.ts'
 export { nextLink, type PageQuery, parseCount } from './pagination.ts'
 export type { Reply } from './reply.ts'
 export { readBody } from './request-body.ts'

@@ -6,14 +6,13 @@ import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
-export interface Origin {
+/** Apart, because every request is logged with its client, and few answers name the server. */
+export interface Origins {
   /** `scheme://host[:port]` */
-  readonly url: string
+  urlOf(request: IncomingMessage): string
   /** An IP address. */
-  readonly client: string
+  clientOf(request: IncomingMessage): string
 }
-
-export type ReadOrigin = (request: IncomingMessage) => Origin
 
 /** What a client can have written there: a host name or address, with or without a port. */
 const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/
@@ -25,23 +24,22 @@ export interface OriginOptions {
   readonly trustedProxies?: readonly string[]
 }
 
-export function createOrigins({ publicUrl, trustedProxies = [] }: OriginOptions = {}): ReadOrigin {
+export function createOrigins({ publicUrl, trustedProxies = [] }: OriginOptions = {}): Origins {
   const trusted = blockListOf(trustedProxies)
   const fixed = publicUrl === undefined ? undefined : new URL(publicUrl).origin
   const isTrusted = (address: string): boolean =>
     trustedProxies.length > 0 && isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
-  return (request) => {
-    const peer = plainAddress(request.socket.remoteAddress ?? '')
-    const proxied = isTrusted(peer)
-    const client = proxied ? clientOf(request, peer, isTrusted) : peer
-    return {
-      client,
-      // Few answers name this server, and all requests are logged with their client.
-      get url() {
-        return fixed ?? urlOf(request, proxied)
-      },
-    }
+  return {
+    urlOf: (request) => fixed ?? urlOf(request, isTrusted(peerOf(request))),
+    clientOf(request) {
+      const peer = peerOf(request)
+      return isTrusted(peer) ? clientOf(request, peer, isTrusted) : peer
+    },
   }
+}
+
+function peerOf(request: IncomingMessage): string {
+  return plainAddress(request.socket.remoteAddress ?? '')
 }
 
 function blockListOf(entries: readonly string[]): BlockList {

@@ -1,7 +1,7 @@
 /** What a surface (a door with its own route table) gives the boundary besides its endpoints. */
 import type { Logger } from 'pino'
 import type { Guard } from './authenticate.ts'
-import type { ReadOrigin } from './origins.ts'
+import type { Origins } from './origins.ts'
 import type { Reply } from './reply.ts'
 
 export interface ErrorContext {
@@ -40,7 +40,7 @@ export interface RequestObserver {
 
 export interface Surface {
   readonly guard: Guard
-  readonly originOf: ReadOrigin
+  readonly origins: Origins
   readonly errorReply: ErrorReply
   readonly log: Logger
   /** Sent with every answer of the surface. */

@@ -62,7 +62,7 @@ export async function serve(
   const facts: RequestFacts[] = []
   const surface: Surface = {
     guard: guardOf(options),
-    originOf: createOrigins(options.origins),
+    origins: createOrigins(options.origins),
     errorReply: (error, { requestId }) =>
       error instanceof RequestError
         ? {

@@ -10,10 +10,9 @@ interface Told {
 
 function originOf(options: OriginOptions, { peer = '127.0.0.1', encrypted, headers = {} }: Told) {
   const socket = { remoteAddress: peer, localAddress: '127.0.0.1', localPort: 8000, encrypted }
-  return createOrigins(options)({
-    socket,
-    headers: { host: 'registry.example', ...headers },
-  } as unknown as IncomingMessage)
+  const request = { socket, headers: { host: 'registry.example', ...headers } } as unknown as IncomingMessage
+  const { urlOf, clientOf } = createOrigins(options)
+  return { url: urlOf(request), client: clientOf(request) }
 }
 
 const FORWARDED = { 'x-forwarded-for': '198.51.100.7', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'out.example' }

@@ -68,7 +68,7 @@ export async function openDoor({ access, dependencies, publicUrl, wrap, ...optio
   app.disable('x-powered-by')
   mount(app, nativeEndpoints({ registry, version: '1.2.3-test', ...options }), {
     guard: opened.registry.access,
-    originOf: createOrigins({ publicUrl }),
+    origins: createOrigins({ publicUrl }),
     errorReply: problemReply,
     log: pino({ level: 'silent' }),
   })

@@ -61,7 +61,7 @@ export async function openDoor(
   })
   const surface = ociSurface({
     guard: opened.registry.access,
-    originOf: createOrigins(options.origins),
+    origins: createOrigins(options.origins),
     log: options.log ?? pino({ level: 'silent' }),
   })
   const endpoints = ociEndpoints({ registry: opened.registry })
