@@ -30,7 +30,13 @@ export function parseRepositoryPattern(text: string): RepositoryPattern | { read
 }
 
 export function matchesRepository(pattern: RepositoryPattern, name: string): boolean {
-  if (pattern === ALL_REPOSITORIES) return true
+  // Nearly all patterns are names or folders, and each request is held against some: no lists for these.
+  const wild = pattern.indexOf('*')
+  if (wild < 0) return pattern === name
+  if (wild === pattern.length - 2 && pattern.endsWith('**')) {
+    const folder = pattern.slice(0, Math.max(0, wild - 1))
+    return wild === 0 || name === folder || name.startsWith(pattern.slice(0, wild))
+  }
   return matchesAll(pattern.split('/'), name.split('/'), { isMany: isAnySegments, matchesOne: matchesSegment })
 }
 

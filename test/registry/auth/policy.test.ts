@@ -68,6 +68,20 @@ describe('patterns of repositories', () => {
     )
   })
 
+  test('folders, which have a way of their own, match as the general way has it', () => {
+    fc.assert(
+      fc.property(patterns, names, (each, name) => {
+        // The same pattern in a form that only the general way takes.
+        const general = each
+          .split('/')
+          .map((part) => (part === '**' ? '**/**' : part))
+          .join('/')
+        return matchesRepository(each, name) === matchesRepository(pattern(general), name) || general === each
+      }),
+      { numRuns: 20_000 },
+    )
+  })
+
   test('every name that matches begins with the literal prefix', () => {
     fc.assert(
       fc.property(
