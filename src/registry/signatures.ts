@@ -15,10 +15,10 @@ import type { Digest } from '../storage/index.ts'
 import { findBlob, openBlob } from './blob-access.ts'
 import type { Core } from './core.ts'
 import { decodeCursor, encodeCursor } from './cursors.ts'
-import type { SqlValue } from './database/sql.ts'
 import { isRegistryError } from './errors.ts'
 import { parseManifest } from './manifest/oci-manifest.ts'
 import { readPackageRow } from './package-rows.ts'
+import { readReferrers } from './referrers.ts'
 import type { Page, PageRequest } from './registry.ts'
 
 export interface CheckedSignature extends Verdict {
@@ -120,14 +120,13 @@ async function entriesAfter(
 ): Promise<{ entries: Entry[]; isMore: boolean }> {
   const { after, limit, artifactTypes } = page
   const byTag = after?.[0] === 'subject' ? [] : await tagEntries(core, subject, after?.[1] ?? '')
-  const types = artifactTypes.length > 0 ? `AND artifact_type IN (${artifactTypes.map(() => '?').join(', ')})` : ''
-  const last = after?.[0] === 'subject' ? after[1] : ''
-  const params: SqlValue[] = [subject.repositoryId, subject.digest, last, ...artifactTypes, limit]
-  const rows = await core.database.reader.all<{ digest: string; package_id: string }>(
-    `SELECT digest, package_id FROM referrers
-     WHERE repository_id = ? AND subject_digest = ? AND digest > ? AND live = 1 ${types} ORDER BY digest LIMIT ?`,
-    params,
-  )
+  const rows = await readReferrers(core.database.reader, {
+    repositoryId: subject.repositoryId,
+    subject: subject.digest,
+    after: after?.[0] === 'subject' ? after[1] : '',
+    artifactTypes,
+    limit,
+  })
   const bySubject = rows.map((row): Entry => ({ place: ['subject', row.digest], packageId: row.package_id }))
   return { entries: [...byTag, ...bySubject], isMore: rows.length === limit }
 }

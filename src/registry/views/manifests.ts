@@ -82,7 +82,7 @@ export const manifestsView: View = {
 
 export const referrersView: View = {
   name: 'referrers',
-  version: 1,
+  version: 2,
   tables: [
     {
       name: 'referrers',
@@ -97,12 +97,12 @@ export const referrersView: View = {
         optional(text('annotations')),
         integer('live'),
       ],
+      // Not clustered: SQLite would take the key for a list of one type too, and look at every referrer of the subject.
       key: ['repository_id', 'subject_digest', 'digest', 'package_id'],
       indexes: [
         { columns: ['repository_id', 'subject_digest', 'artifact_type', 'digest'] },
         { columns: ['package_id'] },
       ],
-      clustered: true,
     },
   ],
   folds(table) {
