@@ -6,7 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { hasWrk } from './load.ts'
-import { type Figure, machine, table, updatedTable } from './report.ts'
+import { type Figure, table, updatedTable } from './report.ts'
 import { authentication } from './workloads/authentication.ts'
 import { blobGet } from './workloads/blob-get.ts'
 import { blobPush } from './workloads/blob-push.ts'
@@ -59,9 +59,9 @@ if (values.write) {
 function page(rows: string): string {
   return `# Performance
 
-Measured by \`npm run bench -- --write\` on ${machine()}. Durable mode, authentication on. Each figure is a median
-of rounds, its spread half the distance between the slowest and the fastest. Limits are measured in the same rounds, and a
-ratio is the median of the rounds' own ratios, because machines differ and drift.
+Measured by \`npm run bench -- --write\`. Durable mode, authentication on. Each figure is a median of rounds, its spread half
+the distance between the slowest and the fastest. Limits are measured in the same rounds, and a ratio is the median of the
+rounds' own ratios, because machines differ and drift. Rows of different runs compare by their ratios alone.
 
 ${rows}
 ${notes()}`

@@ -1,5 +1,8 @@
-/** Figures as a table: the value, the limit of the same run, the ratio, and the target that stands in the plan. */
-import { cpus, release, totalmem } from 'node:os'
+/**
+ * Figures as a table: the value, the limit of the same run, the ratio, the target that stands in the plan, and the run: rows
+ * are renewed one workload at a time, so that neighbours may come from different machines.
+ */
+import { cpus } from 'node:os'
 
 export interface Figure {
   readonly name: string
@@ -49,7 +52,7 @@ export function updatedTable(page: string, figures: readonly Figure[]): string {
   return [...HEAD, ...rows].join('\n')
 }
 
-const COLUMNS = ['workload', 'measured', 'spread', 'limit, same run', 'ratio', 'target']
+const COLUMNS = ['workload', 'measured', 'spread', 'limit, same run', 'ratio', 'target', 'run']
 const HEAD = [COLUMNS, COLUMNS.map(() => '---')].map(line)
 
 function line(cells: readonly string[]): string {
@@ -64,6 +67,7 @@ function row(f: Figure): string {
     f.limit === undefined ? '' : `${number(f.limit)} ${f.unit} (${f.against})`,
     f.ratio === undefined ? '' : f.ratio.toFixed(2),
     targetOf(f),
+    run(),
   ])
 }
 
@@ -79,7 +83,9 @@ function number(value: number): string {
   return value.toFixed(value > 0 && value < 10 ? 2 : 1)
 }
 
-export function machine(): string {
-  const [cpu] = cpus()
-  return `${cpus().length} × ${cpu?.model ?? 'unknown'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, ${process.platform} ${release()}, Node ${process.versions.node}`
+/** The day, and what of the machine absolute figures hang on. */
+function run(): string {
+  const processors = cpus()
+  const day = new Date().toISOString().slice(0, 10)
+  return `${day}, ${processors.length} × ${processors[0]?.model ?? 'unknown'}, Node ${process.versions.node}`
 }
