@@ -36,7 +36,9 @@ export function credentialOf(authorization: string | undefined): Credential {
   const space = authorization.indexOf(' ')
   if (space < 0) return UNREADABLE
   const value = authorization.slice(space + 1).trim()
-  switch (authorization.slice(0, space).toLowerCase()) {
+  const scheme = authorization.slice(0, space)
+  // As nearly all write it: lower case is a copy, and this is on the way of every request.
+  switch (scheme === 'Bearer' ? 'bearer' : scheme.toLowerCase()) {
     case 'bearer':
       return value === '' ? UNREADABLE : { kind: 'bearer', secret: value }
     case 'basic':

@@ -195,7 +195,8 @@ class Gate implements Access {
   /** Whose secret it is as far as memory tells: waiting for a promise is what a credential would cost a small answer. */
   #atOnce(secret: string): Identity | undefined {
     const { statics, local, issued } = this.#parts
-    return statics.identify(secret) ?? local.identify(secret) ?? issued.known(secret) ?? this.#knownJwt(secret)
+    // What was looked up is in a table; the others are compared with every token there is.
+    return issued.known(secret) ?? this.#knownJwt(secret) ?? statics.identify(secret) ?? local.identify(secret)
   }
 
   async #byLookUp(credential: Exclude<Credential, { kind: 'none' | 'unreadable' }>, secret: string, address: string) {

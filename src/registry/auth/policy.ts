@@ -69,28 +69,27 @@ function reaches(pattern: RepositoryPattern, on: string): boolean {
   return matchesRepository(pattern, on)
 }
 
-const compiled = new WeakMap<Policy, Map<string, readonly Grant[]>>()
-/** Of issued tokens, whose identity is the same object for many requests. */
-const ofIssued = new WeakMap<Identity, { readonly policy: Policy; readonly grants: readonly Grant[] }>()
+/** By the identity itself, which is the same object for many requests; the rules do not change. */
+const known = new WeakMap<Identity, { readonly policy: Policy; readonly grants: readonly Grant[] }>()
 
 function grantsOf(policy: Policy, identity: Identity): readonly Grant[] {
+  const before = known.get(identity)
+  if (before?.policy === policy) return before.grants
+  const grants = findGrants(policy, identity)
+  known.set(identity, { policy, grants })
+  return grants
+}
+
+function findGrants(policy: Policy, identity: Identity): readonly Grant[] {
   switch (identity.kind) {
     case 'local':
     case 'job':
       return [{ scopes: ALL, origin: 'whoever can open the database itself may do everything' }]
     case 'issued':
-      return issuedGrants(policy, identity)
+      return [...scopesOf(identity), ...rulesFor(policy, ['anonymous'])]
     default:
-      return rulesFor(policy, identity.name, groupsOf(identity))
+      return rulesFor(policy, [identity.name, ...groupsOf(identity)])
   }
-}
-
-function issuedGrants(policy: Policy, identity: Identity): readonly Grant[] {
-  const known = ofIssued.get(identity)
-  if (known?.policy === policy) return known.grants
-  const grants = [...scopesOf(identity), ...rulesFor(policy, 'anonymous', [])]
-  ofIssued.set(identity, { policy, grants })
-  return grants
 }
 
 function scopesOf({ scopes = [], tokenId }: Identity): Grant[] {
@@ -105,20 +104,11 @@ function groupsOf({ kind }: Identity): readonly string[] {
   return kind === 'user' ? ['@users', '*', 'anonymous'] : []
 }
 
-/** By name and group; the rules do not change, so each list is made once. */
-function rulesFor(policy: Policy, name: string, groups: readonly string[]): readonly Grant[] {
-  const known = compiled.get(policy) ?? new Map<string, readonly Grant[]>()
-  compiled.set(policy, known)
-  const key = `${groups[0] ?? ''} ${name}`
-  let grants = known.get(key)
-  if (!grants) {
-    grants = policy.rules
-      .filter(({ identities }) => identities.includes(name) || groups.some((group) => identities.includes(group)))
-      .map(({ repositories, allow, origin }) => ({
-        scopes: repositories.map((pattern) => ({ repositories: pattern, actions: allow })),
-        origin,
-      }))
-    known.set(key, grants)
-  }
-  return grants
+function rulesFor({ rules }: Policy, names: readonly string[]): readonly Grant[] {
+  return rules
+    .filter(({ identities }) => names.some((name) => identities.includes(name)))
+    .map(({ repositories, allow, origin }) => ({
+      scopes: repositories.map((pattern) => ({ repositories: pattern, actions: allow })),
+      origin,
+    }))
 }
