@@ -1,11 +1,30 @@
-/** Child process of the benchmark: `bytes <length> <headers>` or `file <path> <size>`; prints its URL, ends with stdin. */
+/**
+ * Child process of the benchmark: `bytes <length> <headers> [workers]` or `file <path> <size> [workers]`; prints its URL when
+ * all workers listen, ends with stdin.
+ */
+import cluster from 'node:cluster'
+import { once } from 'node:events'
 import { bareBytes, bareFile } from './limits.ts'
 
-const [kind, first, second] = process.argv.slice(2)
-const server =
-  kind === 'bytes'
-    ? await bareBytes(Buffer.alloc(Number(first), 97), JSON.parse(second ?? '{}') as Record<string, string>)
-    : await bareFile(first!, Number(second))
-process.stdout.write(`${server.url}\n`)
-process.stdin.on('end', () => process.exit())
-process.stdin.resume()
+const [kind, first, second, workers = '1'] = process.argv.slice(2)
+if (cluster.isPrimary) {
+  const url = workers === '1' ? (await serve()).url : await serveWithWorkers(Number(workers))
+  process.stdout.write(`${url}\n`)
+  process.stdin.on('end', () => process.exit())
+  process.stdin.resume()
+} else {
+  await serve()
+}
+
+function serve(): ReturnType<typeof bareBytes> {
+  if (kind === 'file') return bareFile(first!, Number(second))
+  return bareBytes(Buffer.alloc(Number(first), 97), JSON.parse(second ?? '{}') as Record<string, string>)
+}
+
+/** Port 0 is the same free port for all of them. They end with this process. */
+async function serveWithWorkers(count: number): Promise<string> {
+  const forked = Array.from({ length: count }, () => cluster.fork())
+  const listening = await Promise.all(forked.map((worker) => once(worker, 'listening')))
+  const [{ port }] = listening[0] as [{ port: number }]
+  return `http://127.0.0.1:${port}/`
+}

@@ -1,10 +1,8 @@
 /** A server of this checkout as a child process in a folder of its own, and what can be read of it from outside. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { untilAnswered } from './answered.ts'
+import { processTree, removeFolder, startChild, stopChild, temporaryFolder } from './processes.ts'
 
 export const TOKEN = 'bench-token'
 const COMMAND = new URL('../bin/artifactstore.js', import.meta.url).pathname
@@ -16,6 +14,8 @@ export interface ServerProcess {
   readonly url: string
   readonly folder: string
   readonly pid: number
+  /** All processes that it runs as, `pid` first. */
+  readonly pids: () => Promise<readonly number[]>
   /** Milliseconds from spawning to the first answered request. */
   readonly startMs: number
   stop(): Promise<void>
@@ -28,10 +28,10 @@ export async function startServer(
   options: { folder?: string; env?: Readonly<Record<string, string>> } = {},
 ): Promise<ServerProcess> {
   const { folder, env = {} } = options
-  const own = folder ?? (await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'artifactstore-bench-')))
+  const own = folder ?? (await temporaryFolder())
   const port = await freePort()
   const started = performance.now()
-  const child = spawn(process.execPath, [...NODE_FLAGS, COMMAND, 'serve'], {
+  const child = startChild(process.execPath, [...NODE_FLAGS, COMMAND, 'serve'], {
     cwd: own,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
@@ -43,32 +43,19 @@ export async function startServer(
     },
   })
   const url = `http://127.0.0.1:${port}`
-  await untilAnswered(url, child)
+  await untilAnswered(`${url}/v2/`, child, { headers: AUTHORIZATION })
   const startMs = performance.now() - started
+  const pid = child.pid!
   return {
     url,
     folder: own,
-    pid: child.pid!,
+    pid,
+    pids: () => processTree(pid),
     startMs,
     async stop() {
-      const exited = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      await exited
-      if (!folder) await rm(own, { recursive: true, force: true })
+      await stopChild(child)
+      if (!folder) await removeFolder(own)
     },
-  }
-}
-
-async function untilAnswered(url: string, child: ChildProcess): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
-    try {
-      const answer = await fetch(`${url}/v2/`, { headers: AUTHORIZATION })
-      await answer.arrayBuffer()
-      return
-    } catch {
-      await sleep(5)
-    }
   }
 }
 

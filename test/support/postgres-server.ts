@@ -19,8 +19,11 @@ export interface PostgresServer {
   stop(): Promise<void>
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'artifactstore-postgres-'))
+/** `folder`: an empty one, removed by `stop`. `start`: starts its process, as `spawn` does. */
+export async function startPostgres(
+  options: { folder?: string; start?: typeof startProcess } = {},
+): Promise<PostgresServer> {
+  const { folder = await mkdtemp(join(tmpdir(), 'artifactstore-postgres-')), start = startProcess } = options
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
   if ('uid' in identity) {
     await chown(folder, NOBODY, NOBODY)
@@ -34,11 +37,11 @@ export async function startPostgres(): Promise<PostgresServer> {
     identity,
   )
   const port = await freePort()
-  const child = spawn(
+  const child = start(
     postgres,
     // fsync off: these databases live for one test run; durability on PostgreSQL is the server's own matter.
     ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', '', '-c', 'fsync=off', '-c', 'max_connections=200'],
-    { ...identity, stdio: 'ignore' },
+    identity,
   )
   const url = `postgresql://postgres@127.0.0.1:${port}/postgres`
   await untilReady(url, child)
@@ -51,6 +54,14 @@ export async function startPostgres(): Promise<PostgresServer> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+function startProcess(
+  command: string,
+  args: readonly string[],
+  identity: { readonly uid?: number; readonly gid?: number },
+): ChildProcess {
+  return spawn(command, args, { ...identity, stdio: 'ignore' })
 }
 
 interface Binaries {
