@@ -1,0 +1,51 @@
+/** nginx serving a folder of files as they are: what static bytes cost on this machine, where nobody asks whose they are. */
+import { access, open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { untilAnswered } from '../answered.ts'
+import type { Missing } from '../contestant.ts'
+import { processTree, removeFolder, runChild, startChild, stopChild, temporaryFolder } from '../processes.ts'
+import { freePort } from '../server-process.ts'
+import { writeFilled } from './template.ts'
+
+const COMMAND = process.env.NGINX ?? '/usr/sbin/nginx'
+
+export interface StaticServer {
+  readonly url: string
+  /** All processes that it runs as, the first one first. */
+  readonly pids: () => Promise<readonly number[]>
+  stop(): Promise<void>
+}
+
+/** Its title with its version, such as `nginx 1.22.1`. */
+export async function findNginx(): Promise<{ readonly title: string } | Missing> {
+  const why = `There is no ${COMMAND}: install nginx, or name it in NGINX.`
+  if (await access(COMMAND).catch(() => 'absent')) return { id: 'nginx', title: 'nginx', why }
+  const { stderr } = await runChild(COMMAND, ['-v'])
+  const [, version = ''] = /nginx\/(\S+)/.exec(stderr) ?? []
+  return { title: `nginx ${version}`.trim() }
+}
+
+/** Serves the files below `files` under their paths. */
+export async function startNginx(files: string): Promise<StaticServer> {
+  const folder = await temporaryFolder('artifactstore-nginx-')
+  const port = await freePort()
+  const configuration = join(folder, 'nginx.conf')
+  await writeFilled(configuration, 'nginx.conf', { folder, files, port: String(port) })
+  const log = await open(join(folder, 'said'), 'a')
+  // Of root's children it makes another user's, who may not enter what mkdtemp makes.
+  const asRoot = process.getuid?.() === 0 ? ['-g', 'user root;'] : []
+  const child = startChild(COMMAND, ['-e', join(folder, 'error.log'), '-c', configuration, ...asRoot], {
+    stdio: ['ignore', log.fd, log.fd],
+  })
+  await log.close()
+  const url = `http://127.0.0.1:${port}`
+  await untilAnswered(url, child, { said: () => readFile(join(folder, 'said'), 'utf8') })
+  return {
+    url,
+    pids: () => processTree(child.pid!),
+    async stop() {
+      await stopChild(child)
+      await removeFolder(folder)
+    },
+  }
+}
