@@ -2,13 +2,11 @@
  * What the process tells Prometheus: durations by route, method and status, requests in flight, and prom-client's
  * default metrics (memory, descriptors, event-loop delay, garbage collection). The registry is injected: no globals.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
 import { EVERYTHING } from './authenticate.ts'
 import type { Endpoint } from './endpoint.ts'
+import { requestDurations } from './request-durations.ts'
 import type { RequestFacts, RequestObserver } from './surface.ts'
-
-/** Seconds. From a manifest out of memory to a blob of many gigabytes. */
-const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300]
 
 export function requestMetrics(registry: Registry): RequestObserver {
   const inFlight = new Gauge({
@@ -16,13 +14,7 @@ export function requestMetrics(registry: Registry): RequestObserver {
     help: 'Requests being answered now.',
     registers: [registry],
   })
-  const durations = new Histogram({
-    name: 'artifactstore_http_request_duration_seconds',
-    help: 'From the head of a request to the end of its answer.',
-    labelNames: ['route', 'method', 'status'],
-    buckets: DURATION_BUCKETS,
-    registers: [registry],
-  })
+  const durations = requestDurations(registry)
   const sent = new Counter({
     name: 'artifactstore_http_response_bytes_total',
     help: 'Bytes of answer bodies.',
@@ -30,10 +22,10 @@ export function requestMetrics(registry: Registry): RequestObserver {
   })
   return {
     started: () => inFlight.inc(),
-    finished({ route, method, status, milliseconds, bytes }: RequestFacts): void {
+    finished(facts: RequestFacts): void {
       inFlight.dec()
-      if (bytes > 0) sent.inc(bytes)
-      durations.observe({ route, method: knownMethod(method), status }, milliseconds / 1000)
+      if (facts.bytes > 0) sent.inc(facts.bytes)
+      durations.observe(facts)
     },
   }
 }
@@ -54,11 +46,4 @@ export function metricsEndpoint(registry: Registry): Endpoint {
       body: await registry.metrics(),
     }),
   }
-}
-
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-
-/** A client may invent methods; each would be a time series. */
-function knownMethod(method: string): string {
-  return METHODS.has(method) ? method : 'OTHER'
 }

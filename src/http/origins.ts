@@ -86,6 +86,8 @@ function list(request: IncomingMessage, header: string): string[] {
 
 /** IPv4 clients of an IPv6 socket arrive as `::ffff:192.0.2.1`; some proxies write a port or brackets. */
 function plainAddress(text: string): string {
+  // Nearly always: an IPv4 address as it is.
+  if (!text.includes(':')) return text
   const bare = text.replace(/^\[(.+)\](?::\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
   return bare.replace(/^::ffff:(?=\d+\.)/i, '')
 }
