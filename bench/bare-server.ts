@@ -1,10 +1,11 @@
 /**
- * Child process of the benchmark: `bytes <length> <headers> [workers]` or `file <path> <size> [workers]`; prints its URL when
+ * Child process of the benchmark: `bytes <file> <headers>`, `file <file> <size>` or `loop <file> <size>`, each with `[workers]`; prints its URL when
  * all workers listen, ends with stdin.
  */
 import cluster from 'node:cluster'
 import { once } from 'node:events'
-import { bareBytes, bareFile } from './limits.ts'
+import { readFileSync } from 'node:fs'
+import { bareBytes, bareFile, bareLoop } from './limits.ts'
 
 const [kind, first, second, workers = '1'] = process.argv.slice(2)
 if (cluster.isPrimary) {
@@ -18,7 +19,8 @@ if (cluster.isPrimary) {
 
 function serve(): ReturnType<typeof bareBytes> {
   if (kind === 'file') return bareFile(first!, Number(second))
-  return bareBytes(Buffer.alloc(Number(first), 97), JSON.parse(second ?? '{}') as Record<string, string>)
+  if (kind === 'loop') return bareLoop(first!, Number(second))
+  return bareBytes(readFileSync(first!), JSON.parse(second ?? '{}') as Record<string, string>)
 }
 
 /** Port 0 is the same free port for all of them. They end with this process. */

@@ -6,6 +6,8 @@
 export interface Promises {
   /** Whether an acknowledged push survives a loss of power, in a few words: `yes`, or what is missing. */
   readonly durable: string
+  /** Whether it makes the disk keep anything before it acknowledges: the work that takes the time. */
+  readonly isFlushing: boolean
   /** `on`, or `off` with the reason. */
   readonly authentication: string
   /** What the configuration is, in a few words, such as `its quick start's configuration`. */
@@ -26,6 +28,8 @@ export interface Contestant {
 
 export interface Running {
   readonly url: string
+  /** Where its data is. */
+  readonly folder: string
   /** Of every request. */
   readonly headers: Readonly<Record<string, string>>
   /** All processes that it runs as, the first one first: memory and processor time are summed over them. */

@@ -1,77 +1,140 @@
-/** Load on one URL: wrk where it is installed, else a loop of our own over keep-alive connections. Every status counts. */
-import { execFile, spawnSync } from 'node:child_process'
-import { Agent, request } from 'node:http'
-import { promisify } from 'node:util'
+/**
+ * Load on paths of one server: wrk where it is installed, else autocannon, which is slower than some servers are. Every
+ * status counts, and a sample of the bodies is hashed.
+ */
+import { spawnSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import autocannon from 'autocannon'
+import type { Running } from './contestant.ts'
+import { removeFolder, runChild, temporaryFolder } from './processes.ts'
+import { PushClient, sha256 } from './push-client.ts'
 
-export interface LoadOptions {
+export interface Load {
+  /** Taken in turn; a connection takes the next one that no other has taken. */
+  readonly paths: readonly string[]
   readonly seconds: number
-  readonly connections: number
+  readonly connections?: number
+  readonly method?: 'GET' | 'HEAD'
   readonly headers?: Readonly<Record<string, string>>
-  /** Other paths of the same server, taken at random; only `url` when absent. */
-  readonly script?: string
+  /** What is expected: 206 where a range is asked for. */
+  readonly status?: number
+  /** Of the body of the first path; absent where it is not the same everywhere. */
+  readonly digest?: string
 }
 
 export interface LoadResult {
   readonly requestsPerSecond: number
   readonly bytesPerSecond: number
-  readonly failures: number
+  /** Milliseconds. */
+  readonly p99: number
 }
 
 export const hasWrk = spawnSync('wrk', ['--version']).error === undefined
+/** The generator's name, as a report calls it. */
+export const GENERATOR = hasWrk
+  ? 'wrk -t1'
+  : 'autocannon (wrk is not installed; it is slower than some of these servers)'
 
-export async function load(url: string, options: LoadOptions): Promise<LoadResult> {
-  const result = hasWrk ? await withWrk(url, options) : await withNode(url, options)
-  if (result.failures > 0)
-    throw new Error(`${result.failures} requests to ${url} failed: the figures would be worthless`)
+/** Throws when any answer is not what is expected: the figures would be worthless. */
+export async function load(server: Running, options: Load): Promise<LoadResult> {
+  await requireAnswer(server, options)
+  const result = hasWrk ? await withWrk(server, options) : await withAutocannon(server, options)
+  if (result.failures > 0) {
+    throw new Error(
+      `${result.failures} requests to ${server.url}${options.paths[0]} failed: the figures would be worthless`,
+    )
+  }
+  await requireAnswer(server, options)
   return result
 }
 
-async function withWrk(url: string, { seconds, connections, headers = {}, script }: LoadOptions): Promise<LoadResult> {
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`]
-  for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`)
-  if (script) args.push('-s', script)
-  const { stdout } = await promisify(execFile)('wrk', [...args, url])
-  const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0)
-  const unit =
-    { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 }[/Transfer\/sec:\s+[\d.]+(\w+)/.exec(stdout)?.[1] as 'B'] ?? 1
-  return {
-    requestsPerSecond: number(/Requests\/sec:\s+([\d.]+)/),
-    bytesPerSecond: number(/Transfer\/sec:\s+([\d.]+)/) * unit,
-    failures: number(/Non-2xx or 3xx responses: (\d+)/) + number(/Socket errors:.*timeout (\d+)/),
+async function requireAnswer(server: Running, { paths, method = 'GET', headers, status = 200, digest }: Load) {
+  const client = new PushClient(server)
+  try {
+    const { body } = await client.send(method, paths[0]!, { expected: status, ...(headers && { headers }) })
+    if (digest === undefined || method === 'HEAD') return
+    const got = sha256(body)
+    if (got !== digest) throw new Error(`${server.url}${paths[0]} has the digest ${got} where ${digest} belongs`)
+  } finally {
+    client.close()
   }
 }
 
-async function withNode(url: string, { seconds, connections, headers }: LoadOptions): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections })
-  const until = performance.now() + seconds * 1_000
-  const total = { requests: 0, bytes: 0, failures: 0 }
-  const once = (): Promise<void> =>
-    new Promise((resolve) => {
-      const sent = request(url, { agent, headers }, (response) => {
-        response.on('data', (chunk: Buffer) => {
-          total.bytes += chunk.length
-        })
-        response.on('end', () => {
-          total.requests += 1
-          if (response.statusCode !== 200) total.failures += 1
-          resolve()
-        })
-      })
-      sent.on('error', () => {
-        total.failures += 1
-        resolve()
-      })
-      sent.end()
-    })
-  await Promise.all(
-    Array.from({ length: connections }, async () => {
-      while (performance.now() < until) await once()
-    }),
-  )
-  agent.destroy()
+interface Counted extends LoadResult {
+  readonly failures: number
+}
+
+async function withWrk(server: Running, options: Load): Promise<Counted> {
+  const { paths, seconds, connections = 16, headers = {} } = options
+  const folder = await temporaryFolder()
+  try {
+    const [script, list] = [join(folder, 'requests.lua'), join(folder, 'paths')]
+    await writeFile(list, paths.join('\n'))
+    await writeFile(script, luaOf(list, options))
+    // wrk takes whole seconds only.
+    const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '30s', '-s', script]
+    for (const [name, value] of Object.entries({ ...server.headers, ...headers })) args.push('-H', `${name}: ${value}`)
+    const { stdout, stderr } = await runChild('wrk', [...args, new URL(paths[0]!, server.url).href])
+    const counted = /^result (.*)$/m.exec(stdout)?.[1]
+    if (counted === undefined) throw new Error(`wrk said no result: ${stdout}${stderr}`)
+    const { requests, bytes, microseconds, failures, p99 } = JSON.parse(counted) as Record<string, number>
+    const taken = microseconds! / 1e6
+    return {
+      requestsPerSecond: requests! / taken,
+      bytesPerSecond: bytes! / taken,
+      p99: p99! / 1_000,
+      failures: failures!,
+    }
+  } finally {
+    await removeFolder(folder)
+  }
+}
+
+/**
+ * wrk itself takes a status of 400 and more for a failure. Reading each status costs it some of its speed, so that only
+ * a load that expects another one than 200 does it.
+ */
+function luaOf(list: string, { method = 'GET', status = 200 }: Load): string {
+  const counted = 'function response(code) if code ~= expected then wrong = wrong + 1 end end'
+  return `wrk.method = "${method}"
+expected, wrong = ${status}, 0
+local made, next, threads = {}, 0, {}
+function setup(thread) table.insert(threads, thread) end
+function init()
+  for path in io.lines(${JSON.stringify(list)}) do table.insert(made, wrk.format(nil, path)) end
+end
+function request()
+  next = next % #made + 1
+  return made[next]
+end
+${status === 200 ? '' : counted}
+function done(summary, latency)
+  local errors, unexpected = summary.errors, 0
+  for _, thread in ipairs(threads) do unexpected = unexpected + thread:get("wrong") end
+  io.write(string.format('\\nresult {"requests":%d,"bytes":%d,"microseconds":%d,"p99":%d,"failures":%d}\\n',
+    summary.requests, summary.bytes, summary.duration, latency:percentile(99),
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout + unexpected))
+end
+`
+}
+
+async function withAutocannon(server: Running, options: Load): Promise<Counted> {
+  const { paths, seconds, connections = 16, method = 'GET', headers = {}, status = 200 } = options
+  const result = await autocannon({
+    url: server.url,
+    connections,
+    duration: seconds,
+    timeout: 30,
+    headers: { ...server.headers, ...headers },
+    requests: paths.map((path) => ({ method, path })),
+  })
+  const answered = result.requests.total
+  const expected = (result.statusCodeStats as Record<string, { count?: number }>)[String(status)]?.count ?? 0
   return {
-    requestsPerSecond: total.requests / seconds,
-    bytesPerSecond: total.bytes / seconds,
-    failures: total.failures,
+    requestsPerSecond: answered / result.duration,
+    bytesPerSecond: result.throughput.total / result.duration,
+    p99: result.latency.p99,
+    failures: result.errors + result.timeouts + (answered - expected),
   }
 }

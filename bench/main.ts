@@ -1,85 +1,193 @@
 /**
- * `npm run bench [-- --quick] [--only name,name] [--write]`: each workload as a ratio against what this machine can do,
- * in the same run. Prints the table; `--write` also puts it into docs/performance.md (with `--only`, the rows of those
- * workloads alone). Never asserts.
+ * `npm run bench`: this registry beside the others and beside what the machine can do, in one run. Prints the tables;
+ * `--write` puts them, the charts and the samples into docs/. Prints no table when any request failed or the machine was
+ * too noisy to tell; never asserts a speed.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cpus, release, totalmem, type } from 'node:os'
 import { parseArgs } from 'node:util'
-import { hasWrk } from './load.ts'
-import { type Figure, table, updatedTable } from './report.ts'
-import { authentication } from './workloads/authentication.ts'
-import { blobGet } from './workloads/blob-get.ts'
-import { blobPush } from './workloads/blob-push.ts'
-import { idle } from './workloads/idle.ts'
-import { manifestGet } from './workloads/manifest-get.ts'
-import { manyUploads } from './workloads/many-uploads.ts'
-import { pages } from './workloads/pages.ts'
-import { replayEvents } from './workloads/replay.ts'
-import { smallPackages } from './workloads/small-packages.ts'
+import type { Contestant, Missing } from './contestant.ts'
+import { spread } from './figures.ts'
+import { sha256Speed } from './limits.ts'
+import { GENERATOR } from './load.ts'
+import { ours } from './ours.ts'
+import { buildPeers, peers } from './peers/peers.ts'
+import { pageOf, type Run } from './report/page.ts'
+import { runScenes } from './rounds.ts'
+import { FULL, QUICK, type Scene } from './scene.ts'
+import { content } from './scenes/content.ts'
+import { footprint } from './scenes/footprint.ts'
+import { manyTags } from './scenes/many-tags.ts'
+import { mixed } from './scenes/mixed.ts'
+import { pullStorm } from './scenes/pull-storm.ts'
+import { pushes } from './scenes/pushes.ts'
+import { referrers } from './scenes/referrers.ts'
+import { judge } from './targets.ts'
 
-const WORKLOADS = {
-  idle,
-  'manifest-get': manifestGet,
-  authentication,
-  pages,
-  'blob-get': blobGet,
-  'many-uploads': manyUploads,
-  'small-packages': smallPackages,
-  replay: replayEvents,
-  'blob-push': blobPush,
-} as const
+const HELP = `Usage: npm run bench -- [options]
+
+Measures this registry, the others that can be had, and what the machine can do, in one run.
+
+  --quick           fewer and smaller workloads: about five minutes
+  --only a,b        these workloads only (--list names them)
+  --against a,b     beside these others only; --against none: beside none
+  --rounds N        rounds, 3 when not given
+  --build           builds the others that can be built, and ends
+  --list            names workloads and contestants, and ends
+  --write           writes docs/performance.md, its charts and docs/performance.json
+  --json FILE       writes all samples to FILE
+
+Examples:
+  npm run bench -- --quick
+  npm run bench -- --only manifest-get-tag,blob-get-10m --against zot,olareg
+  npm run bench -- --write
+`
+
+/** Over this spread of one core's SHA-256 the machine does too much else for its figures to mean anything. */
+const NOISE_LIMIT = 0.5
+
+// biome-ignore lint/suspicious/noExplicitAny: each scene has a content of its own, which nobody else looks at
+const SCENES: readonly Scene<any>[] = [
+  content,
+  manyTags({ full: 3_000, quick: 500 }),
+  manyTags({ full: 100_000, quick: 0 }),
+  referrers({ full: 2_000, quick: 300 }),
+  referrers({ full: 10_000, quick: 0 }),
+  pushes,
+  pullStorm,
+  mixed,
+  footprint,
+]
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
+    against: { type: 'string' },
+    rounds: { type: 'string' },
+    build: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 })
-const names = values.only?.split(',') ?? Object.keys(WORKLOADS)
-const figures: Figure[] = []
-if (!hasWrk)
-  console.log('wrk is not installed: load comes from this process and is lower than the servers could answer\n')
-for (const name of names) {
-  const workload = WORKLOADS[name as keyof typeof WORKLOADS]
-  if (!workload) throw new Error(`no workload '${name}': there are ${Object.keys(WORKLOADS).join(', ')}`)
-  console.error(`${name} …`)
-  const measured = await workload({ quick: values.quick })
-  console.log(`${table(measured)}\n`)
-  figures.push(...measured)
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  if (values.help) return said(HELP)
+  if (values.build) {
+    await buildPeers(console.log)
+    return 0
+  }
+  const { contestants, missing } = await field(values.against?.split(','))
+  if (values.list) return listed(contestants, missing)
+  const only = values.only === undefined ? undefined : new Set(values.only.split(','))
+  if (only) await requireKnown(only)
+  const scale = { ...(values.quick ? QUICK : FULL), ...(values.rounds && { rounds: Number(values.rounds) }) }
+  const noise = [sha256Speed(256)]
+  const result = await runScenes(SCENES, {
+    scale,
+    contestants,
+    ...(only && { only }),
+    say: (line) => {
+      // A round or a filling is over: the machine is asked again.
+      noise.push(sha256Speed(64))
+      console.error(line)
+    },
+  })
+  const noiseSpread = spread(noise)
+  if (values.json) await writeFile(values.json, JSON.stringify({ ...facts(), noise, ...result }, undefined, 1))
+  for (const { workload, contestant, message } of result.failures) {
+    console.error(`${contestant} failed at ${workload}: ${message}`)
+  }
+  if (result.failures.length > 0) return refused(`${result.failures.length} measurements failed`)
+  if (noiseSpread > NOISE_LIMIT) {
+    return refused(
+      `this machine is too noisy to tell: one core's SHA-256 varied by ${Math.round(noiseSpread * 100)} % of its median during the run, where ${NOISE_LIMIT * 100} % are allowed`,
+    )
+  }
+  const judged = judge(result.measured, contestants, new Set(Object.keys(result.limits)))
+  const run = {
+    ...facts(),
+    rounds: scale.rounds,
+    contestants,
+    missing: [...missing, ...result.missing],
+    result,
+    judged,
+  }
+  const { markdown, charts } = pageOf(run)
+  console.log(markdown)
+  if (values.write) await write(run, markdown, charts)
+  return 0
 }
-if (values.write) {
-  const document = new URL('../docs/performance.md', import.meta.url)
+
+/** Ours first, then the others that can be had, of those that are wanted. */
+async function field(against: readonly string[] | undefined) {
+  const found = against?.includes('none') ? { present: [], missing: [] } : await peers()
+  const isWanted = ({ id }: { id: string }) => against === undefined || against.includes(id)
+  const known = [...found.present, ...found.missing].map(({ id }) => id)
+  const unknown = against?.filter((id) => id !== 'none' && !known.includes(id)) ?? []
+  if (unknown.length > 0) throw new Error(`no other called ${unknown.join(', ')}: there are ${known.join(', ')}`)
+  const own = [ours({ workers: 1 }), ours({ workers: 2 })]
+  return { contestants: [...own, ...found.present.filter(isWanted)], missing: found.missing.filter(isWanted) }
+}
+
+async function requireKnown(only: ReadonlySet<string>): Promise<void> {
+  const known = (await workloadTitles()).map(([id]) => id)
+  const unknown = [...only].filter((id) => !known.includes(id))
+  if (unknown.length > 0) throw new Error(`no workload called ${unknown.join(', ')}: there are ${known.join(', ')}`)
+}
+
+async function workloadTitles(): Promise<(readonly [string, string])[]> {
+  const titles: (readonly [string, string])[] = []
+  for (const scene of SCENES) {
+    for (const { id, title } of scene.workloads(await scene.content(FULL))) titles.push([id, title])
+  }
+  return titles
+}
+
+async function listed(contestants: readonly Contestant[], missing: readonly Missing[]): Promise<number> {
+  for (const [id, title] of await workloadTitles()) console.log(`${id.padEnd(26)} ${title}`)
+  console.log()
+  for (const { id, title } of contestants) console.log(`${id.padEnd(26)} ${title}`)
+  for (const { id, title, why } of missing) console.log(`${id.padEnd(26)} ${title}: missing. ${why}`)
+  return 0
+}
+
+function facts(): Pick<Run, 'day' | 'machine' | 'generator' | 'command'> {
+  const processors = cpus()
+  const words = `${processors.length} × ${processors[0]?.model ?? 'unknown'}`
+  return {
+    day: new Date().toISOString().slice(0, 10),
+    machine: `${words}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.versions.node}`,
+    generator: GENERATOR,
+    command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
+  }
+}
+
+async function write(run: Run, markdown: string, charts: ReadonlyMap<string, string>): Promise<void> {
+  const docs = new URL('../docs/', import.meta.url)
+  const folder = new URL('performance/', docs)
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder)
+  for (const [name, svg] of charts) await writeFile(new URL(name, folder), svg)
+  const notes = await readFile(new URL('report/notes.md', import.meta.url), 'utf8')
+  await writeFile(new URL('performance.md', docs), `# Performance\n\n${markdown}\n${notes}`)
+  const { contestants, ...rest } = run
+  const named = contestants.map(({ id, title, promises }) => ({ id, title, promises }))
   await writeFile(
-    document,
-    page(values.only ? updatedTable(await readFile(document, 'utf8'), figures) : table(figures)),
+    new URL('performance.json', docs),
+    `${JSON.stringify({ contestants: named, ...rest }, undefined, 1)}\n`,
   )
 }
 
-function page(rows: string): string {
-  return `# Performance
-
-Measured by \`npm run bench -- --write\`. Durable mode, authentication on. Each figure is a median of rounds, its spread half
-the distance between the slowest and the fastest. Limits are measured in the same rounds, and a ratio is the median of the
-rounds' own ratios, because machines differ and drift. Rows of different runs compare by their ratios alone.
-
-${rows}
-${notes()}`
+function said(text: string): number {
+  process.stdout.write(text)
+  return 0
 }
 
-function notes(): string {
-  return `
-What bounds them, where that is known:
-
-- Memory idle: half of it is Node's own program text. The server runs with \`--max-semi-space-size=2\`, as \`npm start\` does;
-  without that flag it is some MiB more (98 against 110 in one measurement, no request made).
-- Manifest GET: the socket. In a profile of both, a write took 27 µs here and 17 µs in the bare server, which writes without
-  a pause, so that its receiver never sleeps. Small answers therefore leave together at the end of a turn of the event loop.
-- Blob push: receiving, hashing (BLAKE3 and SHA-256 on a thread) and writing share two cores with the client of the
-  benchmark. Where SHA-256 or the disk is slower than these, it is the bound; where both are faster, processor time is.
-- Small packages: the disk's flushes. A package waits for three log flushes and two blobs, one after the other; clients
-  share the log flushes.
-- Replay: pages written by COMMIT. Keys are digests, so that each transaction touches most index pages; a short log
-  replays faster (21,000 events/s at 8,000 events).
-`
+function refused(why: string): number {
+  console.error(`\nNo table: ${why}.`)
+  return 1
 }

@@ -12,13 +12,14 @@ export function ours({ workers }: { workers: number }): Contestant {
     kind: 'ours',
     promises: {
       durable: 'yes',
+      isFlushing: true,
       authentication: 'on, a static token',
       configuration: isOne ? 'its defaults' : `its defaults, ${workers} workers`,
     },
     async start(folder) {
       const env: Record<string, string> = isOne ? {} : { ARTIFACTSTORE_WORKERS: String(workers) }
       const { url, pids, startMs, stop } = await startServer({ folder, env })
-      return { url, headers: AUTHORIZATION, pids, startMs, stop }
+      return { url, folder, headers: AUTHORIZATION, pids, startMs, stop }
     },
   }
 }

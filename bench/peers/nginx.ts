@@ -2,19 +2,12 @@
 import { access, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { untilAnswered } from '../answered.ts'
-import type { Missing } from '../contestant.ts'
+import type { Missing, Running } from '../contestant.ts'
 import { processTree, removeFolder, runChild, startChild, stopChild, temporaryFolder } from '../processes.ts'
 import { freePort } from '../server-process.ts'
 import { writeFilled } from './template.ts'
 
 const COMMAND = process.env.NGINX ?? '/usr/sbin/nginx'
-
-export interface StaticServer {
-  readonly url: string
-  /** All processes that it runs as, the first one first. */
-  readonly pids: () => Promise<readonly number[]>
-  stop(): Promise<void>
-}
 
 /** Its title with its version, such as `nginx 1.22.1`. */
 export async function findNginx(): Promise<{ readonly title: string } | Missing> {
@@ -26,7 +19,7 @@ export async function findNginx(): Promise<{ readonly title: string } | Missing>
 }
 
 /** Serves the files below `files` under their paths. */
-export async function startNginx(files: string): Promise<StaticServer> {
+export async function startNginx(files: string): Promise<Running> {
   const folder = await temporaryFolder('artifactstore-nginx-')
   const port = await freePort()
   const configuration = join(folder, 'nginx.conf')
@@ -42,6 +35,9 @@ export async function startNginx(files: string): Promise<StaticServer> {
   await untilAnswered(url, child, { said: () => readFile(join(folder, 'said'), 'utf8') })
   return {
     url,
+    folder: files,
+    headers: {},
+    startMs: 0,
     pids: () => processTree(child.pid!),
     async stop() {
       await stopChild(child)

@@ -42,6 +42,7 @@ export const PEERS: readonly Peer[] = [
     promises: {
       // filesystem/driver.go: PutContent flushes a link and its folder, Move renames an upload without.
       durable: 'files are flushed; the folders of blobs are not',
+      isFlushing: true,
       configuration: "its container image's",
     },
   },
@@ -50,7 +51,11 @@ export const PEERS: readonly Peer[] = [
     program: 'zot',
     template: 'zot.json',
     args: ({ config }) => ['serve', config],
-    promises: { durable: 'no: nothing is flushed', configuration: 'its minimal example and minimal build' },
+    promises: {
+      durable: 'no: nothing is flushed',
+      isFlushing: false,
+      configuration: 'its minimal example and minimal build',
+    },
   },
   {
     id: 'zot-commit',
@@ -61,6 +66,7 @@ export const PEERS: readonly Peer[] = [
     promises: {
       // storage/local/driver.go: Sync where a file is closed, a rename and a link without.
       durable: 'files are flushed, folders are not',
+      isFlushing: true,
       configuration: 'its example with commit and minimal build',
     },
   },
@@ -71,7 +77,7 @@ export const PEERS: readonly Peer[] = [
       ...['serve', '--dir', join(folder, 'data')],
       ...['--addr', '127.0.0.1', '--port', port, '--verbosity', 'error'],
     ],
-    promises: { durable: 'no: nothing is flushed', configuration: "its README's flags" },
+    promises: { durable: 'no: nothing is flushed', isFlushing: false, configuration: "its README's flags" },
   },
   {
     id: 'angos',
@@ -79,7 +85,7 @@ export const PEERS: readonly Peer[] = [
     template: 'angos.toml',
     args: ({ config }) => ['--config', config, 'server'],
     env: { RUST_LOG: 'error' },
-    promises: { durable: 'no: nothing is flushed', configuration: "its quick start's" },
+    promises: { durable: 'no: nothing is flushed', isFlushing: false, configuration: "its quick start's" },
   },
   {
     id: 'angos-sync',
@@ -91,6 +97,7 @@ export const PEERS: readonly Peer[] = [
     promises: {
       // crates/storage/src/fs: put and create_if_absent flush, write_upload and move_object do not.
       durable: 'manifests and links are flushed; blobs and folders are not',
+      isFlushing: true,
       configuration: "its quick start's, with sync_to_disk",
     },
   },
@@ -167,6 +174,7 @@ async function start(peer: Peer, path: string, folder: string): Promise<Running>
   await untilAnswered(`${url}/v2/`, child, { said: () => readFile(said, 'utf8') })
   return {
     url,
+    folder,
     headers: {},
     startMs: performance.now() - started,
     pids: () => processTree(child.pid!),

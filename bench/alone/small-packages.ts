@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { MIGRATIONS } from '../../migrations/index.ts'
 import { migrate, openDatabase, openRegistry, parseRelativePath, VIEWS } from '../../src/registry/index.ts'
 import { openLocalStore } from '../../src/storage/local/index.ts'
-import type { Figure } from '../report.ts'
 import { inParallel } from '../seed.ts'
+import type { Figure } from './figure.ts'
 
 export async function smallPackages({ quick }: { quick: boolean }): Promise<Figure[]> {
   const folder = await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'artifactstore-bench-'))

@@ -13,8 +13,8 @@ import {
   VIEWS,
 } from '../../src/registry/index.ts'
 import { openLocalStore } from '../../src/storage/local/index.ts'
-import type { Figure } from '../report.ts'
 import { inParallel, manifestOf, sha256 } from '../seed.ts'
+import type { Figure } from './figure.ts'
 
 export async function replayEvents({ quick }: { quick: boolean }): Promise<Figure[]> {
   const folder = await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'artifactstore-bench-'))

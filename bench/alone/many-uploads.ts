@@ -2,8 +2,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Figure, median, spread } from '../report.ts'
+import { median, spread } from '../figures.ts'
 import { AUTHORIZATION, memoryOf, resetPeak, type ServerProcess, startServer } from '../server-process.ts'
+import type { Figure } from './figure.ts'
 
 const MIB = 1024 * 1024
 const CLIENTS = 200

@@ -7,9 +7,10 @@ import { openDatabase, openRegistry, parseRepositoryName, parseTag, type Registr
 import type { Digest } from '../../src/storage/index.ts'
 import { openLocalStore } from '../../src/storage/local/index.ts'
 import { type BenchDatabase, ENGINES, type Engine, emptyDatabase } from '../databases.ts'
-import { type Figure, median } from '../report.ts'
+import { median } from '../figures.ts'
 import { inParallel, MANIFEST_TYPE, manifestOf, sha256, tagName } from '../seed.ts'
 import { AUTHORIZATION, startServer } from '../server-process.ts'
+import type { Figure } from './figure.ts'
 
 const PAGE = 100
 const COMMON = 'application/vnd.example.common.v1'

@@ -1,9 +1,10 @@
 /** What a credential costs: manifest GETs with each kind of one, against the same without any, in the same rounds. */
 import { ENGINES, type Engine, emptyDatabase } from '../databases.ts'
+import { median, pairedRatio, spread } from '../figures.ts'
 import { load } from '../load.ts'
-import { type Figure, median, pairedRatio, spread } from '../report.ts'
 import { must, seedTags, tagName } from '../seed.ts'
 import { AUTHORIZATION, processorSeconds, type ServerProcess, startServer, TOKEN } from '../server-process.ts'
+import type { Figure } from './figure.ts'
 
 const KINDS = { static: 'static token', issued: 'issued token', jwt: 'access token (JWT)' } as const
 const SECONDS = 1
@@ -24,7 +25,7 @@ async function onEngine(engine: Engine, rounds: number): Promise<Figure[]> {
   const rates: Rates = { anonymous: none(), static: none(), issued: none(), jwt: none() }
   try {
     await seedTags(server, 'bench/one', 1)
-    const url = `${server.url}/v2/bench/one/manifests/${tagName(0)}`
+    const paths = [`/v2/bench/one/manifests/${tagName(0)}`]
     const issued = bearer(await issuedToken(server))
     // Round -1 warms the server up and does not count.
     for (let round = -1; round < rounds; round += 1) {
@@ -32,7 +33,7 @@ async function onEngine(engine: Engine, rounds: number): Promise<Figure[]> {
       // Another one begins each time, so that what the machine does beside this falls on all alike.
       for (const kind of rotated(Object.keys(headers) as (keyof Rates)[], round + 1)) {
         const before = await processorSeconds(server.pid)
-        const { requestsPerSecond } = await load(url, { seconds: SECONDS, connections: 16, headers: headers[kind] })
+        const { requestsPerSecond } = await load({ ...server, headers: headers[kind] }, { paths, seconds: SECONDS })
         const spent = (await processorSeconds(server.pid)) - before
         if (round < 0) continue
         rates[kind].wall.push(requestsPerSecond)
