@@ -6,6 +6,13 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { cpus, release, totalmem, type } from 'node:os'
 import { parseArgs } from 'node:util'
+import { authentication } from './alone/authentication.ts'
+import { type Figure, figureTable } from './alone/figure.ts'
+import { manyUploads } from './alone/many-uploads.ts'
+import { nativePush } from './alone/native-push.ts'
+import { pages } from './alone/pages.ts'
+import { replayEvents } from './alone/replay.ts'
+import { smallPackages } from './alone/small-packages.ts'
 import type { Contestant, Missing } from './contestant.ts'
 import { spread } from './figures.ts'
 import { sha256Speed } from './limits.ts'
@@ -14,14 +21,8 @@ import { ours } from './ours.ts'
 import { buildPeers, peers } from './peers/peers.ts'
 import { pageOf, type Run } from './report/page.ts'
 import { runScenes } from './rounds.ts'
-import { FULL, QUICK, type Scene } from './scene.ts'
-import { content } from './scenes/content.ts'
-import { footprint } from './scenes/footprint.ts'
-import { manyTags } from './scenes/many-tags.ts'
-import { mixed } from './scenes/mixed.ts'
-import { pullStorm } from './scenes/pull-storm.ts'
-import { pushes } from './scenes/pushes.ts'
-import { referrers } from './scenes/referrers.ts'
+import { FULL, QUICK } from './scene.ts'
+import { SCENES } from './scenes/scenes.ts'
 import { judge } from './targets.ts'
 
 const HELP = `Usage: npm run bench -- [options]
@@ -46,18 +47,15 @@ Examples:
 /** Over this spread of one core's SHA-256 the machine does too much else for its figures to mean anything. */
 const NOISE_LIMIT = 0.5
 
-// biome-ignore lint/suspicious/noExplicitAny: each scene has a content of its own, which nobody else looks at
-const SCENES: readonly Scene<any>[] = [
-  content,
-  manyTags({ full: 3_000, quick: 500 }),
-  manyTags({ full: 100_000, quick: 0 }),
-  referrers({ full: 2_000, quick: 300 }),
-  referrers({ full: 10_000, quick: 0 }),
-  pushes,
-  pullStorm,
-  mixed,
-  footprint,
-]
+/** What only this registry has: measured against itself or a limit. */
+const ALONE: Readonly<Record<string, (how: { quick: boolean }) => Promise<Figure[]>>> = {
+  authentication,
+  pages,
+  'many-uploads': manyUploads,
+  'small-packages': smallPackages,
+  'native-push': nativePush,
+  replay: replayEvents,
+}
 
 const { values } = parseArgs({
   options: {
@@ -96,8 +94,10 @@ async function main(): Promise<number> {
       console.error(line)
     },
   })
+  const figures = await measureAlone(only)
   const noiseSpread = spread(noise)
-  if (values.json) await writeFile(values.json, JSON.stringify({ ...facts(), noise, ...result }, undefined, 1))
+  if (values.json)
+    await writeFile(values.json, JSON.stringify({ ...facts(), noise, ...result, alone: figures }, undefined, 1))
   for (const { workload, contestant, message } of result.failures) {
     console.error(`${contestant} failed at ${workload}: ${message}`)
   }
@@ -117,9 +117,21 @@ async function main(): Promise<number> {
     judged,
   }
   const { markdown, charts } = pageOf(run)
-  console.log(markdown)
-  if (values.write) await write(run, markdown, charts)
+  const own = figures.length > 0 ? `\n## What only this registry has\n\n${figureTable(figures)}\n` : ''
+  console.log(`${markdown}${own}`)
+  if (values.write) await write({ ...run, alone: figures }, `${markdown}${own}`, charts)
   return 0
+}
+
+/** Left out of a quick run unless they are asked for by name. */
+async function measureAlone(only: ReadonlySet<string> | undefined): Promise<Figure[]> {
+  const figures: Figure[] = []
+  for (const [name, measure] of Object.entries(ALONE)) {
+    if (!(only?.has(name) ?? !values.quick)) continue
+    console.error(name)
+    figures.push(...(await measure({ quick: values.quick })))
+  }
+  return figures
 }
 
 /** Ours first, then the others that can be had, of those that are wanted. */
@@ -144,6 +156,7 @@ async function workloadTitles(): Promise<(readonly [string, string])[]> {
   for (const scene of SCENES) {
     for (const { id, title } of scene.workloads(await scene.content(FULL))) titles.push([id, title])
   }
+  for (const name of Object.keys(ALONE)) titles.push([name, 'of this registry alone'])
   return titles
 }
 
@@ -166,7 +179,11 @@ function facts(): Pick<Run, 'day' | 'machine' | 'generator' | 'command'> {
   }
 }
 
-async function write(run: Run, markdown: string, charts: ReadonlyMap<string, string>): Promise<void> {
+async function write(
+  run: Run & { alone: readonly Figure[] },
+  markdown: string,
+  charts: ReadonlyMap<string, string>,
+): Promise<void> {
   const docs = new URL('../docs/', import.meta.url)
   const folder = new URL('performance/', docs)
   await rm(folder, { recursive: true, force: true })

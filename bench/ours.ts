@@ -4,7 +4,7 @@ import type { Contestant } from './contestant.ts'
 import { AUTHORIZATION, startServer } from './server-process.ts'
 
 /** As one process, or as several that share a port and a database. */
-export function ours({ workers }: { workers: number }): Contestant {
+export function ours({ workers, nodeFlags = [] }: { workers: number; nodeFlags?: readonly string[] }): Contestant {
   const isOne = workers === 1
   return {
     id: isOne ? 'ours' : 'ours-workers',
@@ -18,7 +18,7 @@ export function ours({ workers }: { workers: number }): Contestant {
     },
     async start(folder) {
       const env: Record<string, string> = isOne ? {} : { ARTIFACTSTORE_WORKERS: String(workers) }
-      const { url, pids, startMs, stop } = await startServer({ folder, env })
+      const { url, pids, startMs, stop } = await startServer({ folder, env, nodeFlags })
       return { url, folder, headers: AUTHORIZATION, pids, startMs, stop }
     },
   }

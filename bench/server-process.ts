@@ -25,13 +25,13 @@ export const AUTHORIZATION = { Authorization: `Bearer ${TOKEN}` }
 
 /** `env`: settings beside those that every workload has. */
 export async function startServer(
-  options: { folder?: string; env?: Readonly<Record<string, string>> } = {},
+  options: { folder?: string; env?: Readonly<Record<string, string>>; nodeFlags?: readonly string[] } = {},
 ): Promise<ServerProcess> {
-  const { folder, env = {} } = options
+  const { folder, env = {}, nodeFlags = [] } = options
   const own = folder ?? (await temporaryFolder())
   const port = await freePort()
   const started = performance.now()
-  const child = startChild(process.execPath, [...NODE_FLAGS, COMMAND, 'serve'], {
+  const child = startChild(process.execPath, [...NODE_FLAGS, ...nodeFlags, COMMAND, 'serve'], {
     cwd: own,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {

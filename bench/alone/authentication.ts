@@ -2,7 +2,7 @@
 import { ENGINES, type Engine, emptyDatabase } from '../databases.ts'
 import { median, pairedRatio, spread } from '../figures.ts'
 import { load } from '../load.ts'
-import { must, seedTags, tagName } from '../seed.ts'
+import { must, seedImage, tagName } from '../seed.ts'
 import { AUTHORIZATION, processorSeconds, type ServerProcess, startServer, TOKEN } from '../server-process.ts'
 import type { Figure } from './figure.ts'
 
@@ -24,7 +24,7 @@ async function onEngine(engine: Engine, rounds: number): Promise<Figure[]> {
   const server = await startServer({ folder, env: { ...database.env, ARTIFACTSTORE_ANON_READ: 'true' } })
   const rates: Rates = { anonymous: none(), static: none(), issued: none(), jwt: none() }
   try {
-    await seedTags(server, 'bench/one', 1)
+    await seedImage({ ...server, headers: AUTHORIZATION }, 'bench/one')
     const paths = [`/v2/bench/one/manifests/${tagName(0)}`]
     const issued = bearer(await issuedToken(server))
     // Round -1 warms the server up and does not count.

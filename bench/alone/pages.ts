@@ -8,7 +8,8 @@ import type { Digest } from '../../src/storage/index.ts'
 import { openLocalStore } from '../../src/storage/local/index.ts'
 import { type BenchDatabase, ENGINES, type Engine, emptyDatabase } from '../databases.ts'
 import { median } from '../figures.ts'
-import { inParallel, MANIFEST_TYPE, manifestOf, sha256, tagName } from '../seed.ts'
+import { blobOf, MANIFEST_TYPE, manifestOf, sha256 } from '../push-client.ts'
+import { inParallel, tagName } from '../seed.ts'
 import { AUTHORIZATION, startServer } from '../server-process.ts'
 import type { Figure } from './figure.ts'
 
@@ -135,24 +136,21 @@ function answered(agent: Agent, url: string): Promise<void> {
 const ALL = sha256(Buffer.from('all')) as Digest
 const FEW = sha256(Buffer.from('few')) as Digest
 
+const EMPTY = blobOf(Buffer.from('{}'))
+
 /** `count` tagged manifests that refer to `ALL`, a page of them of the rare type; and a page that refer to `FEW`. */
 async function seed(registry: Registry, name: string, count: number): Promise<void> {
   const repository = parseRepositoryName(name)
   const stride = count / PAGE
   const put = (subject: Digest, artifactType: string, tag: string) => {
-    const bytes = Buffer.from(referrer(subject, artifactType, tag))
+    const to = { digest: subject, size: 10 }
+    const bytes = manifestOf({ config: EMPTY, layers: [EMPTY], note: tag, artifactType, subject: to })
     const tags = subject === ALL ? [parseTag(tag)] : []
     const reference = { digest: sha256(bytes) as Digest }
     return registry.manifests.put({ repository, reference, bytes, tags, mediaType: MANIFEST_TYPE, actor: 'bench' })
   }
   await inParallel(count, 32, (n) => put(ALL, n % stride === 0 ? RARE : COMMON, tagName(n)))
   await inParallel(PAGE, 32, (n) => put(FEW, RARE, `few-${n}`))
-}
-
-function referrer(subject: Digest, artifactType: string, note: string): string {
-  const empty = { digest: sha256(Buffer.from('{}')), size: 2 }
-  const manifest = JSON.parse(manifestOf(empty.digest, empty, note)) as object
-  return JSON.stringify({ ...manifest, artifactType, subject: { mediaType: MANIFEST_TYPE, digest: subject, size: 10 } })
 }
 
 async function registryOn({ location, folder }: BenchDatabase): Promise<Registry> {

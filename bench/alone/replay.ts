@@ -13,7 +13,8 @@ import {
   VIEWS,
 } from '../../src/registry/index.ts'
 import { openLocalStore } from '../../src/storage/local/index.ts'
-import { inParallel, manifestOf, sha256 } from '../seed.ts'
+import { blobOf, manifestOf } from '../push-client.ts'
+import { inParallel } from '../seed.ts'
 import type { Figure } from './figure.ts'
 
 export async function replayEvents({ quick }: { quick: boolean }): Promise<Figure[]> {
@@ -44,9 +45,9 @@ export async function replayEvents({ quick }: { quick: boolean }): Promise<Figur
       await registry.packages.addFile(made.id, file, once(Buffer.from(`${path} ${n}`)))
     }
     await registry.packages.finalize(made.id, { actor: 'bench' })
-    const manifest = manifestOf(sha256(Buffer.from('{}')), { digest: sha256(Buffer.from(`${n}`)), size: 1 }, `${n}`)
+    const bytes = manifestOf({ config: blobOf(Buffer.from('{}')), layers: [blobOf(Buffer.from(`${n}`))], note: `${n}` })
     const reference = { tag: parseTag(`v${n % 100}`) }
-    await registry.manifests.put({ repository, reference, bytes: Buffer.from(manifest), actor: 'bench' })
+    await registry.manifests.put({ repository, reference, bytes, actor: 'bench' })
   })
   const started = performance.now()
   const { events } = await registry.replay()

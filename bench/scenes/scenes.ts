@@ -1,0 +1,22 @@
+/** Every scene, in the order in which they are run. */
+import type { Scene } from '../scene.ts'
+import { content } from './content.ts'
+import { footprint } from './footprint.ts'
+import { manyTags } from './many-tags.ts'
+import { mixed } from './mixed.ts'
+import { pullStorm } from './pull-storm.ts'
+import { pushes } from './pushes.ts'
+import { referrers } from './referrers.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: each scene has a content of its own, which nobody else looks at
+export const SCENES: readonly Scene<any>[] = [
+  content,
+  manyTags({ full: 3_000, quick: 500 }),
+  manyTags({ full: 100_000, quick: 0 }),
+  referrers({ full: 2_000, quick: 300 }),
+  referrers({ full: 10_000, quick: 0 }),
+  pushes,
+  pullStorm,
+  mixed,
+  footprint,
+]
