@@ -19,6 +19,11 @@ export function ours({ workers, nodeFlags = [] }: { workers: number; nodeFlags?:
     async start(folder) {
       const env: Record<string, string> = isOne ? {} : { ARTIFACTSTORE_WORKERS: String(workers) }
       const { url, pids, startMs, stop } = await startServer({ folder, env, nodeFlags })
+      const processes = (await pids()).length
+      if (process.platform === 'linux' && processes < workers) {
+        await stop()
+        throw new Error(`It runs as ${processes} process, not with ${workers} workers: its figures would be another's.`)
+      }
       return { url, folder, headers: AUTHORIZATION, pids, startMs, stop }
     },
   }

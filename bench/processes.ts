@@ -8,6 +8,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A server drains and a database closes; what has not ended after that is killed. */
 const GRACE_MS = 10_000
@@ -42,10 +43,12 @@ export async function stopChild(child: ChildProcess): Promise<void> {
   if (!children.has(child)) return
   child.ref()
   const exited = once(child, 'exit')
+  const tree = await processTree(child.pid!)
   child.kill(children.get(child))
   const late = setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS)
   await exited
   clearTimeout(late)
+  while (tree.some(isRunning)) await sleep(5)
 }
 
 export interface Ended {

@@ -51,6 +51,6 @@ test('one that is stopped has ended, with what it had started', async () => {
   await expect.poll(() => processTree(child.pid!)).toHaveLength(2)
   const pids = await processTree(child.pid!)
   await stopChild(child)
-  await expect.poll(() => pids.map(isRunning)).toEqual([false, false])
+  expect(pids.map(isRunning)).toEqual([false, false])
   await stopChild(child)
 })
