@@ -129,7 +129,13 @@ function application(
   app.disable('etag')
   const guard: Guard = registry.access
   const origins = createOrigins(config.server)
-  const shared = { guard, origins, log: logger, observers: [requestLog(logger), requestMetrics(metrics)] }
+  const shared = {
+    guard,
+    origins,
+    log: logger,
+    observers: [requestLog(logger), requestMetrics(metrics)],
+    handover: config.server.fileHandover,
+  }
   collectProcessMetrics(metrics)
   const transport = transportHeaders(config)
   const ociDoor = ociSurface(shared)

@@ -20,6 +20,7 @@ export interface ServerConfig {
   readonly port: number
   readonly publicUrl?: string
   readonly trustedProxies: readonly string[]
+  readonly fileHandover: 'off' | 'x-accel-redirect' | 'x-sendfile'
   readonly tls?: { readonly certPath: string; readonly keyPath: string }
 }
 export interface StorageConfig {
@@ -239,6 +240,12 @@ function checkTogether(
   if ((cert === undefined) !== (key === undefined)) {
     problems.push('ARTIFACTSTORE_TLS_CERT and ARTIFACTSTORE_TLS_KEY belong together; set both or neither')
   }
+  const handover = values['server.file_handover']
+  if (handover !== undefined && handover !== 'off' && values['server.trusted_proxies']?.length === 0) {
+    problems.push(
+      `ARTIFACTSTORE_FILE_HANDOVER is '${handover}' and ARTIFACTSTORE_TRUSTED_PROXIES is empty, so nobody could be handed a file; name the proxy's address there`,
+    )
+  }
   if (values['auth.users_file'] !== undefined && values['access.rules'] === undefined) {
     problems.push(
       'ARTIFACTSTORE_USERS_FILE is set and there are no access rules, so its users could do nothing; say what they may do in access.rules',
@@ -317,6 +324,7 @@ function serverSlice(at: Values): ServerConfig {
     host: at['server.host'],
     port: at['server.port'],
     trustedProxies: at['server.trusted_proxies'],
+    fileHandover: at['server.file_handover'],
     ...(publicUrl ? { publicUrl } : {}),
     ...(certPath && keyPath ? { tls: { certPath, keyPath } } : {}),
   }

@@ -30,6 +30,7 @@ describe('what is refused', () => {
   /** Every setting with a value that is none, and words that the problem must contain. */
   const bad: Record<string, [value: string, says: RegExp]> = {
     ARTIFACTSTORE_TRUSTED_PROXIES: ['10.0.0.0/33', /has a bad entry \(number 1\)/],
+    ARTIFACTSTORE_FILE_HANDOVER: ['sendfile', /use one of off, x-accel-redirect, x-sendfile/],
     ARTIFACTSTORE_ACCESS_RULES: ['everybody', /is not JSON/],
     ARTIFACTSTORE_TAG_RULES: ['v*', /is not JSON/],
     ARTIFACTSTORE_CONFIG: ['missing.yaml', /missing\.yaml cannot be read \(ENOENT\)/],
@@ -101,6 +102,16 @@ describe('what is refused', () => {
     })
     expect(problems).toHaveLength(2)
     expect(problems.join('\n')).not.toContain('hunter2')
+  })
+
+  test('files can be handed over to nobody but a proxy that is named', () => {
+    const [problem, ...others] = problemsOf({ ARTIFACTSTORE_FILE_HANDOVER: 'x-accel-redirect' })
+    expect(others).toEqual([])
+    expect(problem).toContain(
+      "ARTIFACTSTORE_FILE_HANDOVER is 'x-accel-redirect' and ARTIFACTSTORE_TRUSTED_PROXIES is empty",
+    )
+    const named = { ARTIFACTSTORE_FILE_HANDOVER: 'x-sendfile', ARTIFACTSTORE_TRUSTED_PROXIES: '127.0.0.1' }
+    expect(problemsOf(named)).toEqual([])
   })
 
   test('a server open to others without a token', () => {
@@ -264,7 +275,7 @@ describe('sources', () => {
     writeFileSync(join(cwd, 'artifactstore.yaml'), lines.join('\n'))
     expect([...problemsOf({})].sort()).toEqual([
       'artifactstore.yaml:2 server.port must be integer',
-      'artifactstore.yaml:3 server.prot is not a setting; known here: host, port, public_url, trusted_proxies, tls',
+      'artifactstore.yaml:3 server.prot is not a setting; known here: host, port, public_url, trusted_proxies, file_handover, tls',
       'artifactstore.yaml:4 durability is not known; use one of durable, relaxed',
       'artifactstore.yaml:6 auth.tokens must be a text or a list of texts',
     ])

@@ -90,6 +90,13 @@ export const SETTINGS = {
     description:
       'Addresses and CIDR blocks of reverse proxies, separated by commas. Only from them `X-Forwarded-For`, `-Proto` and `-Host` are believed.',
   }),
+  'server.file_handover': setting({
+    name: 'ARTIFACTSTORE_FILE_HANDOVER',
+    kind: oneOf(['off', 'x-accel-redirect', 'x-sendfile'] as const),
+    default: 'off',
+    description:
+      'Lets the proxies of `ARTIFACTSTORE_TRUSTED_PROXIES` send stored files themselves: nginx by `x-accel-redirect`, Apache and lighttpd by `x-sendfile` (docs/reverse-proxy.md).',
+  }),
   'server.tls.cert': setting({
     name: 'ARTIFACTSTORE_TLS_CERT',
     kind: optional(path),

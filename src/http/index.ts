@@ -23,6 +23,7 @@ export {
 } from './content-range.ts'
 export { createDispatcher } from './dispatcher.ts'
 export type { Access, ApiRequest, Endpoint, Identity, Need } from './endpoint.ts'
+export type { FileHandover } from './file-handover.ts'
 export { healthReply } from './health.ts'
 export { collectProcessMetrics, metricsEndpoint, requestMetrics } from './metrics.ts'
 export { mount } from './mount.ts'

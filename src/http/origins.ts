@@ -12,6 +12,8 @@ export interface Origins {
   urlOf(request: IncomingMessage): string
   /** An IP address. */
   clientOf(request: IncomingMessage): string
+  /** Whether it comes by way of a trusted proxy. */
+  isProxied(request: IncomingMessage): boolean
 }
 
 /** What a client can have written there: a host name or address, with or without a port. */
@@ -35,6 +37,7 @@ export function createOrigins({ publicUrl, trustedProxies = [] }: OriginOptions 
       const peer = peerOf(request)
       return isTrusted(peer) ? clientOf(request, peer, isTrusted) : peer
     },
+    isProxied: (request) => isTrusted(peerOf(request)),
   }
 }
 

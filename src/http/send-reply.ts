@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Exchange } from './exchange.ts'
+import { handedOver } from './file-handover.ts'
 import { atEndOfTurn } from './outbox.ts'
 import type { Reply } from './reply.ts'
 
@@ -22,7 +23,9 @@ export async function sendReply(exchange: Exchange, reply: Reply): Promise<void>
     if (reply.body instanceof Readable) reply.body.destroy()
     return
   }
-  if (reply.body instanceof Readable) await sendStream(exchange, reply, reply.body)
+  const elsewhere = handedOver(exchange, reply)
+  if (elsewhere) sendBytes(exchange, elsewhere, undefined)
+  else if (reply.body instanceof Readable) await sendStream(exchange, reply, reply.body)
   else if (!expectsBody(exchange.body) || exchange.body.complete) sendBytes(exchange, reply, reply.body)
   else await sendWhileReceiving(exchange, reply, reply.body)
 }

@@ -1,6 +1,7 @@
 /** What a surface (a door with its own route table) gives the boundary besides its endpoints. */
 import type { Logger } from 'pino'
 import type { Guard } from './authenticate.ts'
+import type { FileHandover } from './file-handover.ts'
 import type { Origins } from './origins.ts'
 import type { Reply } from './reply.ts'
 
@@ -46,6 +47,8 @@ export interface Surface {
   /** Sent with every answer of the surface. */
   readonly headers?: Readonly<Record<string, string>>
   readonly observers?: readonly RequestObserver[]
+  /** How a proxy that is trusted is left to send stored files itself; `off` when absent. */
+  readonly handover?: FileHandover
   /** Unknown paths under it are answered by this surface; absent: every path that no earlier surface answered. */
   readonly prefix?: string
 }

@@ -25,6 +25,13 @@ export interface StoredBlob {
   readonly storedAt: number
 }
 
+/** Where on a local disk a blob lies: what a stream of its bytes may carry as `storedFile`. */
+export interface StoredFile {
+  readonly root: string
+  /** Below the root, its segments joined with '/'. */
+  readonly path: string
+}
+
 export interface BlobStore {
   /** Missing is an answer, not an error. */
   stat(digest: Digest): Promise<BlobStat | undefined>

@@ -20,8 +20,8 @@ export interface NginxProcess {
   stop(): Promise<void>
 }
 
-/** In front of the server on `127.0.0.1:upstream`. */
-export async function startNginx(upstream: number): Promise<NginxProcess> {
+/** In front of the server on `127.0.0.1:upstream`. `storageRoot`: nginx sends stored files itself, as the page says. */
+export async function startNginx(upstream: number, storageRoot?: string): Promise<NginxProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'nginx-'))
   const port = await freePort()
   const names = [{ type: 2 as const, value: 'localhost' }]
@@ -31,7 +31,7 @@ export async function startNginx(upstream: number): Promise<NginxProcess> {
   })
   writeFileSync(join(folder, 'cert.pem'), cert)
   writeFileSync(join(folder, 'key.pem'), key)
-  writeFileSync(join(folder, 'nginx.conf'), configuration(folder, { port, upstream }))
+  writeFileSync(join(folder, 'nginx.conf'), configuration(folder, { port, upstream, storageRoot }))
   const child = spawn(COMMAND, ['-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -53,9 +53,18 @@ export async function startNginx(upstream: number): Promise<NginxProcess> {
 }
 
 /** The page's own lines, with this machine's ports and paths in the place of the reader's. Each must be there. */
-function configuration(folder: string, { port, upstream }: { port: number; upstream: number }): string {
-  let [block = ''] = markedBlocks(readFileSync(PAGE, 'utf8'), 'reverse-proxy')
+function configuration(
+  folder: string,
+  { port, upstream, storageRoot }: { port: number; upstream: number; storageRoot: string | undefined },
+): string {
+  const page = readFileSync(PAGE, 'utf8')
+  let [block = ''] = markedBlocks(page, 'reverse-proxy')
+  if (storageRoot !== undefined) {
+    const [files = ''] = markedBlocks(page, 'reverse-proxy-files')
+    block = block.replace(/\}\s*$/, `${files}}\n`)
+  }
   const here = {
+    ...(storageRoot !== undefined && { '/var/lib/artifactstore/storage': storageRoot }),
     'server 127.0.0.1:8000;': `server 127.0.0.1:${upstream};`,
     'listen 443 ssl;': `listen 127.0.0.1:${port} ssl;`,
     'server_name registry.example;': 'server_name localhost;',

@@ -1,7 +1,9 @@
 /** The server behind nginx, which ends TLS as docs/reverse-proxy.md says: what clients are told, and who they are. */
 import { createHash, randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import { request as plainRequest } from 'node:http'
 import { type RequestOptions, request as secureRequest } from 'node:https'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ServerProcess } from '../cli/server-process.ts'
 import { type NginxProcess, startNginx } from './nginx-process.ts'
@@ -27,9 +29,12 @@ afterEach(async () => {
   server = undefined
 })
 
-async function start(env: Readonly<Record<string, string>>): Promise<void> {
+async function start(
+  env: Readonly<Record<string, string>>,
+  { sendsFiles = false }: { sendsFiles?: boolean } = {},
+): Promise<void> {
   server = await ServerProcess.start({ ARTIFACTSTORE_AUTH_TOKENS: `ci:${TOKEN}`, ...env })
-  nginx = await startNginx(server.port)
+  nginx = await startNginx(server.port, sendsFiles ? join(server.folder, 'var', 'storage') : undefined)
 }
 
 interface Answer {
@@ -185,6 +190,68 @@ test('64 MiB go through in chunks as they come, and a range of them comes back',
     `bytes ${10 * MIB - 2}-${10 * MIB + 3}/${64 * MIB}`,
   ])
   expect(part.body).toEqual(Buffer.concat([blocks[9]!.subarray(-2), blocks[10]!.subarray(0, 4)]))
+})
+
+describe('a proxy that sends stored files itself', () => {
+  const HANDOVER = { ARTIFACTSTORE_TRUSTED_PROXIES: '127.0.0.1', ARTIFACTSTORE_FILE_HANDOVER: 'x-accel-redirect' }
+  const bytes = randomBytes(3 * MIB)
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+  const path = `/v2/team/files/blobs/${digest}`
+
+  async function pushed(env: Readonly<Record<string, string>>): Promise<void> {
+    await start(env, { sendsFiles: true })
+    const begun = await through('/v2/team/files/blobs/uploads/', { method: 'POST', headers: AUTHORIZATION })
+    const at = pathOf(begun)
+    const headers = { ...AUTHORIZATION, 'Content-Type': 'application/octet-stream' }
+    const put = await through(`${at}${at.includes('?') ? '&' : '?'}digest=${digest}`, {
+      method: 'PUT',
+      headers,
+      body: [bytes],
+    })
+    expect(put.status).toBe(201)
+  }
+
+  test('answers as the server would, with the whole, a part, and nothing where nothing has changed', async () => {
+    await pushed(HANDOVER)
+    const own = await direct(path, { headers: AUTHORIZATION })
+    const whole = await through(path, { headers: AUTHORIZATION })
+    expect(whole.body.equals(bytes)).toBe(true)
+    const names = [
+      ...['content-type', 'content-length', 'accept-ranges', 'etag', 'docker-content-digest'],
+      ...['docker-distribution-api-version', 'x-content-type-options', 'content-security-policy'],
+    ]
+    const said = (answer: Answer) => names.map((name) => [name, answer.headers[name]])
+    expect(said(whole)).toEqual(said(own))
+    // Bytes from the file carry its time, which the server does not know: they came from nginx.
+    expect([whole.headers['last-modified'] !== undefined, own.headers['last-modified']]).toEqual([true, undefined])
+
+    const part = await through(path, { headers: { ...AUTHORIZATION, Range: `bytes=${MIB}-` } })
+    expect([part.status, part.headers['content-range'], part.headers['docker-content-digest']]).toEqual([
+      206,
+      `bytes ${MIB}-${3 * MIB - 1}/${3 * MIB}`,
+      digest,
+    ])
+    expect(part.body.equals(bytes.subarray(MIB))).toBe(true)
+    const known = await through(path, { headers: { ...AUTHORIZATION, 'If-None-Match': `"${digest}"` } })
+    expect([known.status, known.body.length]).toEqual([304, 0])
+  })
+
+  test('asks the server first who may read it, and has no other way to the files', async () => {
+    await pushed(HANDOVER)
+    expect((await through(path)).status).toBe(401)
+    const { headers } = await through(path, { headers: AUTHORIZATION })
+    expect(headers['x-accel-redirect']).toBeUndefined()
+    const hex = readdirSync(join(server!.folder, 'var', 'storage', 'blake3'), { recursive: true }) as string[]
+    const file = hex.find((name) => /[0-9a-f]{64}$/.test(name))!
+    expect((await through(`/artifactstore-files/blake3/${file}`, { headers: AUTHORIZATION })).status).toBe(404)
+  })
+
+  test('that the server does not trust gets the bytes from it, and is not told where they lie', async () => {
+    await pushed({ ...HANDOVER, ARTIFACTSTORE_TRUSTED_PROXIES: '127.0.0.9' })
+    const whole = await through(path, { headers: AUTHORIZATION })
+    expect(whole.body.equals(bytes)).toBe(true)
+    expect(whole.headers['last-modified']).toBeUndefined()
+  })
 })
 
 /** Where a client that came to the proxy would go on: nowhere else. */

@@ -56,6 +56,7 @@ export async function serve(
     prefix?: string
     server?: HttpServerOptions
     origins?: OriginOptions
+    handover?: Surface['handover']
   } = {},
 ): Promise<Fixture> {
   const lines: LogLine[] = []
@@ -73,6 +74,7 @@ export async function serve(
         : undefined,
     log: recordingLog(lines),
     headers: { 'X-Surface': 'test' },
+    ...(options.handover && { handover: options.handover }),
     observers: [{ finished: (each) => facts.push(each) }],
     ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
   }

@@ -4,7 +4,7 @@
 import { type FileHandle, open, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
-import type { BlobStat, BlobStore, Content, Quarantine } from '../blob-store.ts'
+import type { BlobStat, BlobStore, Content, Quarantine, StoredFile } from '../blob-store.ts'
 import { type ByteRange, containsRange } from '../byte-range.ts'
 import { type Digest, hexOf } from '../digest.ts'
 import { StorageError } from '../errors.ts'
@@ -41,7 +41,10 @@ async function openBlob(place: Place, digest: Digest, range: ByteRange | undefin
   try {
     const { size } = await onDisk('stat', () => file.stat())
     if (range && !containsRange(range, size)) throw new StorageError('range-invalid', { digest, size, ...range })
-    if (size > 0) return new RecycledStream(file, range ?? { first: 0, last: size - 1 })
+    const storedFile: StoredFile = { root: place.layout.root, path: place.layout.pathBelowRoot(digest) }
+    if (size > 0) {
+      return Object.assign(new RecycledStream(file, range ?? { first: 0, last: size - 1 }), { storedFile })
+    }
   } catch (error) {
     await file.close()
     throw error

@@ -16,6 +16,8 @@ export interface Layout {
   readonly tmp: string
   algorithm(algorithm: Algorithm): string
   blob(digest: Digest): string
+  /** The same below the root, joined with '/' on every platform. */
+  pathBelowRoot(digest: Digest): string
   /** From the outermost folder made for the digest to the one that holds it, each below the one before. */
   shards(digest: Digest): readonly string[]
 }
@@ -35,6 +37,10 @@ export function layoutOf(root: string): Layout {
     algorithm: (algorithm) => join(root, algorithm),
     shards,
     blob: (digest) => join(shards(digest).at(-1)!, hexOf(digest)),
+    pathBelowRoot(digest) {
+      const hex = hexOf(digest)
+      return [algorithmOf(digest), hex.slice(0, 2), hex.slice(2, 4), hex].join('/')
+    },
   }
 }
 
