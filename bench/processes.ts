@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, rmSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -43,7 +43,7 @@ export async function stopChild(child: ChildProcess): Promise<void> {
   if (!children.has(child)) return
   child.ref()
   const exited = once(child, 'exit')
-  const tree = await processTree(child.pid!)
+  const tree = treeOf(child.pid!)
   child.kill(children.get(child))
   const late = setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS)
   await exited
@@ -98,12 +98,23 @@ export async function removeFolder(folder: string): Promise<void> {
 
 /** Its pid and those of all that descend from it, the first one first. Linux only; itself alone elsewhere. */
 export async function processTree(pid: number): Promise<number[]> {
-  const threads = await readdir(`/proc/${pid}/task`).catch(() => [])
-  const lists = await Promise.all(
-    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')),
+  return treeOf(pid)
+}
+
+function treeOf(pid: number): number[] {
+  const own = namesOf(() => readdirSync(`/proc/${pid}/task`)).flatMap((thread) =>
+    namesOf(() => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean)),
   )
-  const own = lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number))
-  return [pid, ...(await Promise.all(own.map(processTree))).flat()]
+  return [pid, ...own.flatMap((child) => treeOf(Number(child)))]
+}
+
+/** None of a process or a thread that has ended meanwhile. */
+function namesOf(read: () => string[]): string[] {
+  try {
+    return read()
+  } catch {
+    return []
+  }
 }
 
 let isWatching = false
@@ -120,18 +131,22 @@ function watchForTheEnd(): void {
 
 /** In one go, because nothing asynchronous happens any more once the process exits. */
 function endAll(): void {
-  const living = [...children.keys()]
+  const living = [...children.keys()].filter(({ pid }) => pid !== undefined)
+  const pids = living.flatMap(({ pid }) => treeOf(pid!))
   for (const child of living) child.kill(children.get(child))
-  waitFor(living, GRACE_MS)
+  waitFor(
+    living.map(({ pid }) => pid!),
+    GRACE_MS,
+  )
   for (const child of living) signalGroup(child, 'SIGKILL')
-  waitFor(living, 1_000)
+  waitFor(pids, GRACE_MS)
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
-function waitFor(living: readonly ChildProcess[], ms: number): void {
+function waitFor(pids: readonly number[], ms: number): void {
   const clock = new Int32Array(new SharedArrayBuffer(4))
   const until = Date.now() + ms
-  while (Date.now() < until && living.some(({ pid }) => isRunning(pid!))) Atomics.wait(clock, 0, 0, 20)
+  while (Date.now() < until && pids.some(isRunning)) Atomics.wait(clock, 0, 0, 20)
 }
 
 /** A process that has ended and that nobody has waited for is still there, as a zombie. Where there is no /proc: false. */

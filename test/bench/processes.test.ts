@@ -48,7 +48,7 @@ test.each([
 
 test('one that is stopped has ended, with what it had started', async () => {
   const child = startChild('sh', ['-c', 'sleep 600 & wait'], { stdio: 'ignore' })
-  await expect.poll(() => processTree(child.pid!)).toHaveLength(2)
+  await expect.poll(() => processTree(child.pid!), { timeout: 20_000 }).toHaveLength(2)
   const pids = await processTree(child.pid!)
   await stopChild(child)
   expect(pids.map(isRunning)).toEqual([false, false])
