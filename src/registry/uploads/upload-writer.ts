@@ -17,7 +17,7 @@ import { received, requireSameDigest } from '../ingest.ts'
 import type { UploadKey } from '../registry.ts'
 import { pairOf } from '../repositories.ts'
 import type { RunningHashes } from './running-hashes.ts'
-import { commitStaged, drop, rehash, type Staged } from './staging.ts'
+import { drop, rehash, type Staged, stagedUpload } from './staging.ts'
 import { readUploadId, type UploadFacts } from './upload-ids.ts'
 import {
   bindUpload,
@@ -125,7 +125,7 @@ export class UploadWriter {
       await drop(this.#core, place)
       throw error
     }
-    return { ...place, digests }
+    return stagedUpload(this.#core, place, digests)
   }
 
   /**
@@ -136,7 +136,7 @@ export class UploadWriter {
     await this.#core.recorder.write((tx) =>
       bindUpload(tx, leased.key.id, leased.owner, leased.size, staged.digests.blake3),
     )
-    await commitStaged(this.#core, staged)
+    await staged.commit()
   }
 
   /**
