@@ -3,7 +3,7 @@
  * loaded only then; all others belong to `cli`, which speaks HTTP.
  */
 import { type CliFailure, EXIT, run, type StoreCommands } from './cli/index.ts'
-import { ConfigError, loadClientConfig, loadConfig, type Purpose } from './config.ts'
+import { type Config, ConfigError, loadClientConfig, loadConfig, type Purpose } from './config.ts'
 import type { Composition } from './main/composition.ts'
 import { serve } from './main/serve.ts'
 import { VERSION } from './version.ts'
@@ -13,7 +13,7 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
   const config = (purpose: Purpose) => loadConfig({ cwd, purpose })
   const open = async () => (await composition()).openRegistryFor(config('store'))
   const store: StoreCommands = {
-    serve: async () => serve(config('serve'), await composition()),
+    serve: async () => startServer(() => config('serve')),
     migrate: async (options) => (await composition()).migrate(config('store'), options),
     replay: async (onProgress) => {
       await using registry = disposable(await open())
@@ -43,6 +43,18 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
   })
   // A client's idle connections would keep the process for seconds after its work is done.
   process.stdout.write('', () => process.exit())
+}
+
+async function startServer(config: () => Config): Promise<void> {
+  const { default: cluster } = await import('node:cluster')
+  if (cluster.isWorker) {
+    const { serveAsWorker } = await import('./main/worker.ts')
+    return serveAsWorker(await composition())
+  }
+  const settings = config()
+  if (settings.server.workers === 1) return serve(settings, await composition())
+  const { serveWithWorkers } = await import('./main/workers.ts')
+  return serveWithWorkers(settings)
 }
 
 async function composition(): Promise<Composition> {
