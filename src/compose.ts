@@ -188,7 +188,9 @@ function application(
       ),
     measure: () => metrics.getMetricsAsJSON(),
     async listen() {
-      http.server.listen(config.server.port, config.server.host)
+      // Each process of a server listens for itself, and the kernel shares connections out (ADR 0014).
+      const isShared = membership !== undefined
+      http.server.listen({ host: config.server.host, port: config.server.port, reusePort: isShared })
       await once(http.server, 'listening')
       const { address, port } = http.server.address() as AddressInfo
       return { host: address, port }

@@ -70,10 +70,14 @@ function explain(error: unknown): CliFailure | undefined {
   if (error instanceof ConfigError) {
     return { code: 'configuration', message: error.message, exit: EXIT.configuration, problems: error.problems }
   }
-  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+  const { code, address, port, syscall } = error as NodeJS.ErrnoException & { address?: string; port?: number }
   if (code === 'EADDRINUSE') {
     const message = `${address}:${port} is taken by another program; stop it, or choose another with ARTIFACTSTORE_PORT`
     return { code: 'address-in-use', message, exit: EXIT.conflict }
+  }
+  if (code === 'ENOTSUP' && syscall === 'listen') {
+    const message = 'this system lets no two processes share an address; set ARTIFACTSTORE_WORKERS=1'
+    return { code: 'address-not-shared', message, exit: EXIT.configuration }
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     const message = `this machine has no address ${address ?? ''}; choose another with ARTIFACTSTORE_HOST`

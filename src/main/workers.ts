@@ -3,6 +3,8 @@
  * ones in place of those that die. It answers no requests and opens no database.
  */
 import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { type Address, FLUSH_FAILED } from './composition.ts'
@@ -26,17 +28,25 @@ export async function serveWithWorkers(config: Config): Promise<void> {
   const { releaseAll, takeServeLocks } = await import('./serve-locks.ts')
   const locks = takeServeLocks(config)
   const workers = new Workers(start.config, logger)
-  const stop = nextSignal(() => workers.kill())
   workers.listening.then((at) => start.announce(at, { workers: config.server.workers }))
-  stop.then((signal) => {
+  nextSignal(() => workers.kill()).then((signal) => {
     logger.info({ signal }, DRAINING)
     workers.end(0)
   })
-  const code = await workers.run()
-  releaseAll(locks)
+  const code = await requireFreeAddress(config.server)
+    .then(() => workers.run())
+    .finally(() => releaseAll(locks))
   // The worker that ended with it has said why.
   if (code !== 0) process.exit(code)
   logger.info('stopped')
+}
+
+/** Workers share their address with whoever else wants to share it, such as another server like this one. */
+async function requireFreeAddress({ host, port }: Address): Promise<void> {
+  const probe = createServer().listen(port, host)
+  await once(probe, 'listening')
+  probe.close()
+  await once(probe, 'close')
 }
 
 interface Member {
@@ -54,7 +64,7 @@ class Workers {
   readonly #waits = new Set<NodeJS.Timeout>()
   readonly #listening = Promise.withResolvers<Address>()
   readonly #ended = Promise.withResolvers<number>()
-  /** Of the first that listened; the others must be there too. */
+  /** Of the first that listened. */
   #address: Address | undefined
   #isAnnounced = false
   #failedStarts = 0
@@ -75,8 +85,6 @@ class Workers {
 
   /** Resolves with the server's exit code when all have ended. */
   async run(): Promise<number> {
-    // Connections are handed out in turn: the kernel would give most of a few to the same worker.
-    cluster.schedulingPolicy = cluster.SCHED_RR
     cluster.setupPrimary({ serialization: 'advanced' })
     const sweep = setInterval(() => this.#tell(this.#ready()[0], { kind: 'sweep' }), SWEEP_MS)
     this.#fork()
@@ -103,6 +111,7 @@ class Workers {
   }
 
   #fork(): void {
+    if (this.#code !== undefined) return
     const worker = cluster.fork()
     const member: Member = { worker, isStarted: false }
     this.#members.set(worker.id, member)
@@ -125,7 +134,7 @@ class Workers {
     switch (message.kind) {
       case 'here':
         member.isStarted = true
-        this.#tell(member, { kind: 'start', config: this.#config, isFirst: this.#address === undefined })
+        this.#tell(member, { kind: 'start', config: this.#configNow(), isFirst: this.#address === undefined })
         break
       case 'listening':
         this.#welcome(member, { host: message.host, port: message.port })
@@ -138,6 +147,12 @@ class Workers {
     }
   }
 
+  /** Port 0 is for the first to choose. */
+  #configNow(): Config {
+    const { server } = this.#config
+    return { ...this.#config, server: { ...server, port: this.#address?.port ?? server.port } }
+  }
+
   /** The first one has made everything ready, and the others come. */
   #welcome(member: Member, at: Address): void {
     member.listeningSince = performance.now()
@@ -146,10 +161,6 @@ class Workers {
     if (this.#address === undefined) {
       this.#address = at
       while (this.#members.size < this.#config.server.workers) this.#fork()
-    } else if (this.#address.port !== at.port) {
-      // Only with port 0, when all workers died together: nobody would find the new one.
-      this.#logger.fatal(`all workers died, and with them port ${this.#address.port}; stopping`)
-      this.end(1)
     }
     if (this.#isAnnounced || this.#ready().length < this.#config.server.workers) return
     this.#isAnnounced = true
