@@ -3,7 +3,6 @@
  * reader sees what depends on what; a new backend or door is a line here.
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import type { Logger } from 'pino'
@@ -18,13 +17,13 @@ import {
   type Guard,
   metricsEndpoint,
   mount,
-  readTlsFiles,
   requestLog,
   requestMetrics,
   type Surface,
   sumOfMetrics,
 } from './http/index.ts'
 import { type Application, FLUSH_FAILED, type Membership } from './main/composition.ts'
+import { readSigningKeys, requireUsableFiles } from './main/named-files.ts'
 import { joinServeLocks, releaseAll, takeServeLocks } from './main/serve-locks.ts'
 import { nativeEndpoints, problemReply } from './native-api/index.ts'
 import { ociEndpoints, ociSurface } from './oci/index.ts'
@@ -40,13 +39,11 @@ import {
   openDatabase,
   openRegistry,
   parseRepositoryPattern,
-  parseUsers,
   type RepositoryPattern,
   type SchemaOptions,
   type ServeLock,
   VIEWS,
 } from './registry/index.ts'
-import { readTrustedKeys, type TrustedKey, TrustedKeyError } from './signing/index.ts'
 import { armFailpoints } from './storage/index.ts'
 import { openLocalStore } from './storage/local/index.ts'
 import { VERSION } from './version.ts'
@@ -65,13 +62,14 @@ export async function openRegistryFor(
     /** Another process of this server has brought the schema up to date. */
     isPrepared?: boolean
     onFlushFailure?: (error: unknown) => void
+    onFolderFailure?: (error: unknown) => void
     access?: AccessOptions
   } = {},
 ): Promise<OpenedRegistry> {
   if (config.failpoints) armFailpoints(config.failpoints)
   const signingKeys = readSigningKeys(config)
   if (!options.isPrepared) await prepareSchema(config)
-  const backends = await openBackends(config)
+  const backends = await openBackends(config, options.onFolderFailure)
   const poolSize = Math.max(3, Math.min(10, Math.floor(POSTGRES_CONNECTIONS / config.server.workers)))
   const database = await openDatabase(config.database, { durability: config.durability, poolSize })
   return openRegistry({
@@ -108,17 +106,23 @@ export async function openApplication(
       soleServer: isFirst && config.database.kind === 'sqlite',
       isPrepared: !isFirst,
       access: accessOptions(config, logger),
-      onFlushFailure: (error) => {
-        // What is on disk is unknown from here on: nobody may be answered any more (core-rules 2).
-        logger.fatal({ err: error }, 'the event log could not be flushed to disk; stopping at once')
-        process.exit(FLUSH_FAILED)
-      },
+      onFlushFailure: stopFor('the event log', logger),
+      // One process alone refuses such a folder; others would not.
+      ...(membership && { onFolderFailure: stopFor('a folder of the store', logger) }),
     })
     if (isFirst) await warn(registry, logger)
     return application(config, { logger, metrics, registry, locks, membership })
   } catch (error) {
     releaseAll(locks)
     throw error
+  }
+}
+
+/** What is on disk is unknown after a flush that failed: nobody may be answered any more (core-rules 2). */
+function stopFor(what: string, logger: Logger): (error: unknown) => never {
+  return (error) => {
+    logger.fatal({ err: error }, `${what} could not be flushed to disk; stopping at once`)
+    process.exit(FLUSH_FAILED)
   }
 }
 
@@ -229,21 +233,6 @@ function accessOptions(config: Config, logger: Logger): AccessOptions {
   }
 }
 
-/** Before anything is made: what settings name must be there and be what it should. Throws `ConfigError`. */
-function requireUsableFiles({ server: { tls }, auth: { usersFile } }: Config): void {
-  const problems: string[] = []
-  const requireUse = (settings: string, use: () => unknown): void => {
-    try {
-      use()
-    } catch (error) {
-      problems.push(`${settings} cannot be used: ${(error as Error).message}`)
-    }
-  }
-  if (tls) requireUse('ARTIFACTSTORE_TLS_CERT with ARTIFACTSTORE_TLS_KEY', () => readTlsFiles(tls))
-  if (usersFile) requireUse('ARTIFACTSTORE_USERS_FILE', () => parseUsers(readFileSync(usersFile, 'utf8')))
-  if (problems.length > 0) throw new ConfigError(problems)
-}
-
 /** Throws `ConfigError` for what is no pattern. */
 function patternsOf(texts: readonly string[]): RepositoryPattern[] {
   return texts.map((text) => {
@@ -253,29 +242,15 @@ function patternsOf(texts: readonly string[]): RepositoryPattern[] {
   })
 }
 
-/** Throws `ConfigError` naming every file that is no key: a server that silently trusts fewer keys would call good signatures unknown. */
-function readSigningKeys(config: Config): readonly TrustedKey[] {
-  const problems: string[] = []
-  const keys = config.signing.keys.flatMap(({ name, path }) => {
-    try {
-      return readTrustedKeys(readFileSync(path), name)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const problem = error instanceof TrustedKeyError ? error.problem : `cannot be read (${code})`
-      problems.push(`ARTIFACTSTORE_SIGNING_KEYS: ${path} ${problem}`)
-      return []
-    }
-  })
-  if (problems.length > 0) throw new ConfigError(problems)
-  return keys
-}
-
-async function openBackends(config: Config): Promise<Backend[]> {
+async function openBackends(
+  { storage, durability }: Config,
+  onFolderFailure: (error: unknown) => void = () => undefined,
+): Promise<Backend[]> {
   const backends: Backend[] = []
-  for (const id of config.storage.backends) {
+  for (const id of storage.backends) {
     switch (id) {
       case 'local':
-        backends.push({ id, ...(await openLocalStore({ root: config.storage.root, durability: config.durability })) })
+        backends.push({ id, ...(await openLocalStore({ root: storage.root, durability, onFolderFailure })) })
         break
       default:
         // The configuration refuses other backends; this is for whoever adds one there and forgets it here.

@@ -146,6 +146,16 @@ describe('fsync', () => {
     expect((await readAll(await store.blobs.open(digest))).equals(bytes)).toBe(true)
   })
 
+  it('that fails on a folder is told to whoever opened the store, once for each folder', async () => {
+    const told: unknown[] = []
+    const onFolderFailure = (error: unknown) => told.push(error)
+    store = await openLocalStore({ root: place.root, durability: 'durable', onFolderFailure })
+    await watchFsync((kind) => kind === 'folder')
+    for (let n = 0; n < 2; n += 1) await expect(put()).rejects.toMatchObject({ code: 'unavailable' })
+    // The two shard folders' parents, the folder of the blob, and tmp/.
+    expect(told).toEqual(Array.from({ length: 4 }, () => expect.objectContaining({ code: 'EIO' })))
+  })
+
   it('reaches the file and every folder whose entries a put changed', async () => {
     const seen = await watchFsync(() => false)
     await put()
