@@ -25,7 +25,14 @@ export { createDispatcher } from './dispatcher.ts'
 export type { Access, ApiRequest, Endpoint, Identity, Need } from './endpoint.ts'
 export type { FileHandover } from './file-handover.ts'
 export { healthReply } from './health.ts'
-export { collectProcessMetrics, metricsEndpoint, requestMetrics } from './metrics.ts'
+export {
+  collectProcessMetrics,
+  type MetricsPart,
+  type MetricsSource,
+  metricsEndpoint,
+  requestMetrics,
+  sumOfMetrics,
+} from './metrics.ts'
 export { mount } from './mount.ts'
 export { createOrigins, type OriginOptions, type Origins } from './origins.ts'
 export { nextLink, type PageQuery, parseCount } from './pagination.ts'

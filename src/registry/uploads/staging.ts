@@ -87,8 +87,7 @@ export async function drop(core: Core, { storeId, backendId }: UploadPlace): Pro
 export async function rehash(core: Core, { storeId, backendId }: UploadPlace, sha512: boolean): Promise<MultiHash> {
   const hash = createMultiHash({ sha512 })
   try {
-    for await (const chunk of await backendOf(core, backendId).uploads.read(storeId))
-      await hash.update(chunk)
+    for await (const chunk of await backendOf(core, backendId).uploads.read(storeId)) await hash.update(chunk)
     return hash
   } catch (error) {
     hash.abandon()

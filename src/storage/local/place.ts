@@ -40,9 +40,9 @@ export interface Place {
 /** Blobs vouched for that are remembered. Forgetting one costs an fsync of clean pages. */
 const REMEMBERED = 16_384
 
-export function placeAt(root: string, durability: Durability): Place {
+export function placeAt(root: string, durability: Durability, onFolderFailure?: (error: unknown) => void): Place {
   const layout = layoutOf(root)
-  const folders = durableFolders(durability)
+  const folders = durableFolders(durability, onFolderFailure)
   const nextName = temporaryNames()
   const isDurable = durability === 'durable'
   /** Path to inode and time of last write: a blob that was removed and put again by another process is another one. */

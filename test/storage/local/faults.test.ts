@@ -146,6 +146,16 @@ describe('fsync', () => {
     expect((await readAll(await store.blobs.open(digest))).equals(bytes)).toBe(true)
   })
 
+  it('that fails on a folder is told to whoever opened the store, once for each folder', async () => {
+    const told: unknown[] = []
+    const onFolderFailure = (error: unknown) => told.push(error)
+    store = await openLocalStore({ root: place.root, durability: 'durable', onFolderFailure })
+    await watchFsync((kind) => kind === 'folder')
+    for (let n = 0; n < 2; n += 1) await expect(put()).rejects.toMatchObject({ code: 'unavailable' })
+    // The parents of the two shard folders; without them nothing is renamed into the inner one.
+    expect(told).toEqual(Array.from({ length: 2 }, () => expect.objectContaining({ code: 'EIO' })))
+  })
+
   it('reaches the file and every folder whose entries a put changed', async () => {
     const seen = await watchFsync(() => false)
     await put()
