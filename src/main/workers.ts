@@ -178,7 +178,11 @@ class Workers {
       this.#code = FLUSH_FAILED
     }
     if (this.#code === undefined) this.#judge(member, code, signal)
-    else this.#endIfEmpty()
+    else {
+      // One that could not end as it should says so for all.
+      this.#code ||= code ?? 0
+      this.#endIfEmpty()
+    }
   }
 
   /** Another one in its place, unless that would end as well. */

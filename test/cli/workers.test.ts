@@ -11,7 +11,10 @@ import { sha256 } from '../oci/oci-fixture.ts'
 import { bytesOf } from '../support/bytes.ts'
 import { command, ServerProcess } from './server-process.ts'
 
-const ENV = { ARTIFACTSTORE_WORKERS: '2', ARTIFACTSTORE_AUTH_TOKENS: 'abc' }
+/** Of compiled code, for all processes of this file: each server starts three. */
+const CACHE = mkdtempSync(join(tmpdir(), 'workers-cache-'))
+const ENV = { ARTIFACTSTORE_WORKERS: '2', ARTIFACTSTORE_AUTH_TOKENS: 'abc', NODE_COMPILE_CACHE: CACHE }
+afterAll(() => rmSync(CACHE, { recursive: true, force: true }))
 
 let folder: string
 let servers: ServerProcess[]
@@ -33,7 +36,7 @@ async function start(env: Readonly<Record<string, string>> = {}): Promise<Server
 function run(env: Readonly<Record<string, string>>) {
   return command(['serve'], {
     cwd: folder,
-    env: { PATH: process.env.PATH ?? '', HOME: join(folder, 'home'), ARTIFACTSTORE_WORKERS: '2', ...env },
+    env: { PATH: process.env.PATH ?? '', HOME: join(folder, 'home'), ...ENV, ...env },
   })
 }
 
