@@ -20,6 +20,8 @@ export interface Contestant {
   /** With its version: `zot 2.1.20, commit: true`. */
   readonly title: string
   readonly promises: Promises
+  /** The only scenes that it is measured in; absent: all. */
+  readonly scenes?: readonly string[]
   /** Whether it is a registry, or one of the limits that serve fixed bytes alone. */
   readonly kind: 'ours' | 'registry'
   /** Starts it on loopback, on a free port, with its data below `folder`, where what it stored before still is. */

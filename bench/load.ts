@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import autocannon from 'autocannon'
 import type { Running } from './contestant.ts'
 import { removeFolder, runChild, temporaryFolder } from './processes.ts'
-import { PushClient, sha256 } from './push-client.ts'
+import { ACCEPT, PushClient, sha256 } from './push-client.ts'
 
 export interface Load {
   /** Taken in turn; a connection takes the next one that no other has taken. */
@@ -74,7 +74,8 @@ async function withWrk(server: Running, options: Load): Promise<Counted> {
     await writeFile(script, luaOf(list, options))
     // wrk takes whole seconds only.
     const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '30s', '-s', script]
-    for (const [name, value] of Object.entries({ ...server.headers, ...headers })) args.push('-H', `${name}: ${value}`)
+    for (const [name, value] of Object.entries({ ...server.headers, ...ACCEPT, ...headers }))
+      args.push('-H', `${name}: ${value}`)
     const { stdout, stderr } = await runChild('wrk', [...args, new URL(paths[0]!, server.url).href])
     const counted = /^result (.*)$/m.exec(stdout)?.[1]
     if (counted === undefined) throw new Error(`wrk said no result: ${stdout}${stderr}`)
@@ -126,7 +127,7 @@ async function withAutocannon(server: Running, options: Load): Promise<Counted> 
     connections,
     duration: seconds,
     timeout: 30,
-    headers: { ...server.headers, ...headers },
+    headers: { ...server.headers, ...ACCEPT, ...headers },
     requests: paths.map((path) => ({ method, path })),
   })
   const answered = result.requests.total

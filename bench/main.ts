@@ -17,11 +17,12 @@ import type { Contestant, Missing } from './contestant.ts'
 import { spread } from './figures.ts'
 import { sha256Speed } from './limits.ts'
 import { GENERATOR } from './load.ts'
-import { ours } from './ours.ts'
+import { ours, oursBehindNginx } from './ours.ts'
+import { findNginx } from './peers/nginx.ts'
 import { buildPeers, peers } from './peers/peers.ts'
 import { pageOf, type Run } from './report/page.ts'
 import { runScenes } from './rounds.ts'
-import { FULL, QUICK } from './scene.ts'
+import { FULL, QUICK, type Scale } from './scene.ts'
 import { SCENES } from './scenes/scenes.ts'
 import { judge } from './targets.ts'
 
@@ -30,6 +31,7 @@ const HELP = `Usage: npm run bench -- [options]
 Measures this registry, the others that can be had, and what the machine can do, in one run.
 
   --quick           fewer and smaller workloads: about five minutes
+  --check           one round of a quick run, to see that it works; prints no table
   --only a,b        these workloads only (--list names them)
   --against a,b     beside these others only; --against none: beside none
   --rounds N        rounds, 3 when not given
@@ -60,6 +62,7 @@ const ALONE: Readonly<Record<string, (how: { quick: boolean }) => Promise<Figure
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
     only: { type: 'string' },
     against: { type: 'string' },
     rounds: { type: 'string' },
@@ -82,7 +85,7 @@ async function main(): Promise<number> {
   if (values.list) return listed(contestants, missing)
   const only = values.only === undefined ? undefined : new Set(values.only.split(','))
   if (only) await requireKnown(only)
-  const scale = { ...(values.quick ? QUICK : FULL), ...(values.rounds && { rounds: Number(values.rounds) }) }
+  const scale = scaleOf()
   const noise = [sha256Speed(256)]
   const result = await runScenes(SCENES, {
     scale,
@@ -102,6 +105,7 @@ async function main(): Promise<number> {
     console.error(`${contestant} failed at ${workload}: ${message}`)
   }
   if (result.failures.length > 0) return refused(`${result.failures.length} measurements failed`)
+  if (values.check) return said('All of it works. These were no measurements.\n')
   if (noiseSpread > NOISE_LIMIT) {
     return refused(
       `this machine is too noisy to tell: one core's SHA-256 varied by ${Math.round(noiseSpread * 100)} % of its median during the run, where ${NOISE_LIMIT * 100} % are allowed`,
@@ -123,13 +127,21 @@ async function main(): Promise<number> {
   return 0
 }
 
+function scaleOf(): Scale {
+  if (values.check) return { ...QUICK, rounds: 1, warmSeconds: 0 }
+  const rounds = Number(values.rounds ?? 3)
+  if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number from 1')
+  return { ...(values.quick ? QUICK : FULL), rounds }
+}
+
 /** Left out of a quick run unless they are asked for by name. */
 async function measureAlone(only: ReadonlySet<string> | undefined): Promise<Figure[]> {
+  const isShort = values.quick || values.check
   const figures: Figure[] = []
   for (const [name, measure] of Object.entries(ALONE)) {
-    if (!(only?.has(name) ?? !values.quick)) continue
+    if (!(only?.has(name) ?? !isShort)) continue
     console.error(name)
-    figures.push(...(await measure({ quick: values.quick })))
+    figures.push(...(await measure({ quick: isShort })))
   }
   return figures
 }
@@ -141,7 +153,8 @@ async function field(against: readonly string[] | undefined) {
   const known = [...found.present, ...found.missing].map(({ id }) => id)
   const unknown = against?.filter((id) => id !== 'none' && !known.includes(id)) ?? []
   if (unknown.length > 0) throw new Error(`no other called ${unknown.join(', ')}: there are ${known.join(', ')}`)
-  const own = [ours({ workers: 1 }), ours({ workers: 2 })]
+  const hasNginx = !('why' in (await findNginx()))
+  const own = [ours({ workers: 1 }), ours({ workers: 2 }), ...(hasNginx ? [oursBehindNginx()] : [])]
   return { contestants: [...own, ...found.present.filter(isWanted)], missing: found.missing.filter(isWanted) }
 }
 

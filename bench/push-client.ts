@@ -8,6 +8,8 @@ import { Agent, type OutgoingHttpHeaders, request } from 'node:http'
 import type { Running } from './contestant.ts'
 
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
+/** As clients send it: distribution has no OCI manifests for whoever does not ask for them. */
+export const ACCEPT = { Accept: `${MANIFEST_TYPE}, application/vnd.oci.image.index.v1+json, */*` }
 const OCTETS = { 'Content-Type': 'application/octet-stream' }
 
 export interface Answer {
@@ -54,7 +56,7 @@ export class PushClient {
     const sent = request(url, {
       method,
       agent: this.#agent,
-      headers: { ...this.#server.headers, 'Content-Length': length, ...headers },
+      headers: { ...this.#server.headers, ...ACCEPT, 'Content-Length': length, ...headers },
     })
     const answered = once(sent, 'response') as Promise<[import('node:http').IncomingMessage]>
     // An answer that comes early, or never, must not leave the sender waiting for its socket.

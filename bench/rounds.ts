@@ -118,7 +118,7 @@ class SceneRun<Content> {
 
   async fill(): Promise<void> {
     const { contestants, say } = this.#options
-    for (const contestant of contestants) {
+    for (const contestant of contestants.filter(({ scenes }) => scenes?.includes(this.#scene.id) ?? true)) {
       const started = performance.now()
       const why = await this.#fillOne(contestant)
       say(`  ${contestant.id}: ${why ?? `filled in ${((performance.now() - started) / 1_000).toFixed(1)} s`}`)
@@ -142,8 +142,9 @@ class SceneRun<Content> {
     await mkdir(folder)
     const { fillSeconds } = this.#options.scale
     const signal = AbortSignal.timeout(fillSeconds * 1_000)
-    const server = await contestant.start(folder)
+    let server: Running | undefined
     try {
+      server = await contestant.start(folder)
       await this.#scene.fill(server, this.#content, { signal })
       return undefined
     } catch (error) {
@@ -152,7 +153,7 @@ class SceneRun<Content> {
       this.failures.push({ workload: `filling ${this.#scene.id}`, contestant: contestant.id, message: String(error) })
       return `could not be filled: ${(error as Error).message}`
     } finally {
-      await server.stop()
+      await server?.stop()
     }
   }
 
@@ -178,7 +179,7 @@ class SceneRun<Content> {
     const samples = this.#samples.get(workload.id) ?? {}
     this.#samples.set(workload.id, samples)
     try {
-      if (workload.isCold !== true) await workload.measure(server, { content, seconds: warmSeconds })
+      if (workload.isCold !== true && warmSeconds > 0) await workload.measure(server, { content, seconds: warmSeconds })
       const sample = await workload.measure(server, { content, seconds })
       samples[id] = [...(samples[id] ?? []), sample]
     } catch (error) {

@@ -3,9 +3,7 @@
  * reader sees what depends on what; a new backend or door is a line here.
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import express from 'express'
 import type { Logger } from 'pino'
 import { Counter, Registry as MetricsRegistry } from 'prom-client'
@@ -19,12 +17,14 @@ import {
   type Guard,
   metricsEndpoint,
   mount,
-  readTlsFiles,
   requestLog,
   requestMetrics,
   type Surface,
+  sumOfMetrics,
 } from './http/index.ts'
-import type { Application } from './main/composition.ts'
+import { type Application, FLUSH_FAILED, type Membership } from './main/composition.ts'
+import { readSigningKeys, requireUsableFiles } from './main/named-files.ts'
+import { joinServeLocks, releaseAll, takeServeLocks } from './main/serve-locks.ts'
 import { nativeEndpoints, problemReply } from './native-api/index.ts'
 import { ociEndpoints, ociSurface } from './oci/index.ts'
 import {
@@ -39,21 +39,19 @@ import {
   openDatabase,
   openRegistry,
   parseRepositoryPattern,
-  parseUsers,
   type RepositoryPattern,
   type SchemaOptions,
   type ServeLock,
-  takeServeLock,
   VIEWS,
 } from './registry/index.ts'
-import { readTrustedKeys, type TrustedKey, TrustedKeyError } from './signing/index.ts'
 import { armFailpoints } from './storage/index.ts'
 import { openLocalStore } from './storage/local/index.ts'
 import { VERSION } from './version.ts'
 
 /** How long a stopping server waits for running requests. */
 const DRAIN_MS = 30_000
-const SWEEP_MS = 10 * 60_000
+/** All workers of a server together; PostgreSQL takes 100 by default. */
+const POSTGRES_CONNECTIONS = 60
 
 /** The registry that the configuration describes, without doors: for the library and for command-line jobs. */
 export async function openRegistryFor(
@@ -61,15 +59,19 @@ export async function openRegistryFor(
   options: {
     alarm?: Alarm
     soleServer?: boolean
+    /** Another process of this server has brought the schema up to date. */
+    isPrepared?: boolean
     onFlushFailure?: (error: unknown) => void
+    onFolderFailure?: (error: unknown) => void
     access?: AccessOptions
   } = {},
 ): Promise<OpenedRegistry> {
   if (config.failpoints) armFailpoints(config.failpoints)
   const signingKeys = readSigningKeys(config)
-  await prepareSchema(config)
-  const backends = await openBackends(config)
-  const database = await openDatabase(config.database, { durability: config.durability })
+  if (!options.isPrepared) await prepareSchema(config)
+  const backends = await openBackends(config, options.onFolderFailure)
+  const poolSize = Math.max(3, Math.min(10, Math.floor(POSTGRES_CONNECTIONS / config.server.workers)))
+  const database = await openDatabase(config.database, { durability: config.durability, poolSize })
   return openRegistry({
     database,
     backends,
@@ -85,32 +87,51 @@ export async function openRegistryFor(
   })
 }
 
-/** The server: the registry behind its doors. Throws `unavailable` when another server holds the database or the root. */
-export async function openApplication(config: Config, { logger }: { logger: Logger }): Promise<Application> {
+/**
+ * The server, or with a membership one process of it: the registry behind its doors. Throws `unavailable` when another
+ * server holds the database or the root.
+ */
+export async function openApplication(
+  config: Config,
+  { logger, membership }: { logger: Logger; membership?: Membership },
+): Promise<Application> {
   requireUsableFiles(config)
-  const locks = takeLocks(config)
+  const isFirst = membership?.isFirst ?? true
+  const locks = membership ? joinServeLocks(config) : takeServeLocks(config)
   try {
     const metrics = new MetricsRegistry()
     const registry = await openRegistryFor(config, {
       alarm: alarmFor(logger, metrics),
-      soleServer: config.database.kind === 'sqlite',
+      // Leases of processes that live are not broken: those of a worker that died lapse by themselves.
+      soleServer: isFirst && config.database.kind === 'sqlite',
+      isPrepared: !isFirst,
       access: accessOptions(config, logger),
-      onFlushFailure: (error) => {
-        // What is on disk is unknown from here on: nobody may be answered any more (core-rules 2).
-        logger.fatal({ err: error }, 'the event log could not be flushed to disk; stopping at once')
-        process.exit(74)
-      },
+      onFlushFailure: stopFor('the event log', logger),
+      // One process alone refuses such a folder; others would not.
+      ...(membership && { onFolderFailure: stopFor('a folder of the store', logger) }),
     })
-    const risk = await registry.durabilityRisk()
-    if (risk) logger.warn(risk)
-    const unmentioned = registry.access.unmentioned()
-    if (unmentioned.length > 0) {
-      logger.warn(`no access rule gives anything to ${unmentioned.slice(0, 20).join(', ')}: they may do nothing`)
-    }
-    return application(config, { logger, metrics, registry, locks })
+    if (isFirst) await warn(registry, logger)
+    return application(config, { logger, metrics, registry, locks, membership })
   } catch (error) {
-    for (const lock of locks) lock.release()
+    releaseAll(locks)
     throw error
+  }
+}
+
+/** What is on disk is unknown after a flush that failed: nobody may be answered any more (core-rules 2). */
+function stopFor(what: string, logger: Logger): (error: unknown) => never {
+  return (error) => {
+    logger.fatal({ err: error }, `${what} could not be flushed to disk; stopping at once`)
+    process.exit(FLUSH_FAILED)
+  }
+}
+
+async function warn(registry: OpenedRegistry, logger: Logger): Promise<void> {
+  const risk = await registry.durabilityRisk()
+  if (risk) logger.warn(risk)
+  const unmentioned = registry.access.unmentioned()
+  if (unmentioned.length > 0) {
+    logger.warn(`no access rule gives anything to ${unmentioned.slice(0, 20).join(', ')}: they may do nothing`)
   }
 }
 
@@ -121,9 +142,15 @@ export async function migrate(config: Config, { fresh }: { fresh: boolean }): Pr
 
 function application(
   config: Config,
-  parts: { logger: Logger; metrics: MetricsRegistry; registry: OpenedRegistry; locks: readonly ServeLock[] },
+  parts: {
+    logger: Logger
+    metrics: MetricsRegistry
+    registry: OpenedRegistry
+    locks: readonly ServeLock[]
+    membership: Membership | undefined
+  },
 ): Application {
-  const { logger, metrics, registry, locks } = parts
+  const { logger, metrics, registry, locks, membership } = parts
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -156,27 +183,33 @@ function application(
   mount(app, oci.endpoints, oci.surface)
   mount(
     app,
-    [metricsEndpoint(metrics), ...nativeEndpoints({ registry, version: VERSION, draining: http.draining })],
+    [
+      metricsEndpoint(membership ? sumOfMetrics(membership.measureAll) : metrics),
+      ...nativeEndpoints({ registry, version: VERSION, draining: http.draining }),
+    ],
     native,
   )
-  const sweep = setInterval(() => {
-    registry.sweepUploads().catch((error) => logger.error({ err: error }, 'expired uploads could not be swept'))
-  }, SWEEP_MS)
-  sweep.unref()
   return {
     registry,
+    sweep: () =>
+      registry.sweepUploads().then(
+        () => undefined,
+        (error) => logger.error({ err: error }, 'expired uploads could not be swept'),
+      ),
+    measure: () => metrics.getMetricsAsJSON(),
     async listen() {
-      http.server.listen(config.server.port, config.server.host)
+      // Each process of a server listens for itself, and the kernel shares connections out (ADR 0014).
+      const isShared = membership !== undefined
+      http.server.listen({ host: config.server.host, port: config.server.port, reusePort: isShared })
       await once(http.server, 'listening')
       const { address, port } = http.server.address() as AddressInfo
       return { host: address, port }
     },
     drain: async () => void (await http.drain(DRAIN_MS)),
     async dispose() {
-      clearInterval(sweep)
       await http.drain(0)
       await registry.dispose()
-      for (const lock of locks) lock.release()
+      releaseAll(locks)
     },
   }
 }
@@ -206,21 +239,6 @@ function accessOptions(config: Config, logger: Logger): AccessOptions {
   }
 }
 
-/** Before anything is made: what settings name must be there and be what it should. Throws `ConfigError`. */
-function requireUsableFiles({ server: { tls }, auth: { usersFile } }: Config): void {
-  const problems: string[] = []
-  const requireUse = (settings: string, use: () => unknown): void => {
-    try {
-      use()
-    } catch (error) {
-      problems.push(`${settings} cannot be used: ${(error as Error).message}`)
-    }
-  }
-  if (tls) requireUse('ARTIFACTSTORE_TLS_CERT with ARTIFACTSTORE_TLS_KEY', () => readTlsFiles(tls))
-  if (usersFile) requireUse('ARTIFACTSTORE_USERS_FILE', () => parseUsers(readFileSync(usersFile, 'utf8')))
-  if (problems.length > 0) throw new ConfigError(problems)
-}
-
 /** Throws `ConfigError` for what is no pattern. */
 function patternsOf(texts: readonly string[]): RepositoryPattern[] {
   return texts.map((text) => {
@@ -230,29 +248,15 @@ function patternsOf(texts: readonly string[]): RepositoryPattern[] {
   })
 }
 
-/** Throws `ConfigError` naming every file that is no key: a server that silently trusts fewer keys would call good signatures unknown. */
-function readSigningKeys(config: Config): readonly TrustedKey[] {
-  const problems: string[] = []
-  const keys = config.signing.keys.flatMap(({ name, path }) => {
-    try {
-      return readTrustedKeys(readFileSync(path), name)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const problem = error instanceof TrustedKeyError ? error.problem : `cannot be read (${code})`
-      problems.push(`ARTIFACTSTORE_SIGNING_KEYS: ${path} ${problem}`)
-      return []
-    }
-  })
-  if (problems.length > 0) throw new ConfigError(problems)
-  return keys
-}
-
-async function openBackends(config: Config): Promise<Backend[]> {
+async function openBackends(
+  { storage, durability }: Config,
+  onFolderFailure: (error: unknown) => void = () => undefined,
+): Promise<Backend[]> {
   const backends: Backend[] = []
-  for (const id of config.storage.backends) {
+  for (const id of storage.backends) {
     switch (id) {
       case 'local':
-        backends.push({ id, ...(await openLocalStore({ root: config.storage.root, durability: config.durability })) })
+        backends.push({ id, ...(await openLocalStore({ root: storage.root, durability, onFolderFailure })) })
         break
       default:
         // The configuration refuses other backends; this is for whoever adds one there and forgets it here.
@@ -260,19 +264,6 @@ async function openBackends(config: Config): Promise<Backend[]> {
     }
   }
   return backends
-}
-
-/** Two servers on one SQLite file, or on one root beside it, would break each other's promises (core-rules 5). */
-function takeLocks(config: Config): ServeLock[] {
-  const { database, storage } = config
-  if (database.kind !== 'sqlite') return []
-  const lock = takeServeLock(`${database.path}.serve-lock`, `The database ${database.path}`)
-  try {
-    return [lock, takeServeLock(join(storage.root, '.serve-lock'), `The storage root ${storage.root}`)]
-  } catch (error) {
-    lock.release()
-    throw error
-  }
 }
 
 async function prepareSchema(config: Config): Promise<void> {

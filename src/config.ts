@@ -18,6 +18,8 @@ export type { BackendRoute, DatabaseConfig, KeyFile, LogLevel } from './config/v
 export interface ServerConfig {
   readonly host: string
   readonly port: number
+  /** Processes that answer requests. */
+  readonly workers: number
   readonly publicUrl?: string
   readonly trustedProxies: readonly string[]
   readonly fileHandover: 'off' | 'x-accel-redirect' | 'x-sendfile'
@@ -323,6 +325,7 @@ function serverSlice(at: Values): ServerConfig {
   return {
     host: at['server.host'],
     port: at['server.port'],
+    workers: at['server.workers'],
     trustedProxies: at['server.trusted_proxies'],
     fileHandover: at['server.file_handover'],
     ...(publicUrl ? { publicUrl } : {}),

@@ -3,7 +3,7 @@
  * loaded only then; all others belong to `cli`, which speaks HTTP.
  */
 import { type CliFailure, EXIT, run, type StoreCommands } from './cli/index.ts'
-import { ConfigError, loadClientConfig, loadConfig, type Purpose } from './config.ts'
+import { type Config, ConfigError, loadClientConfig, loadConfig, type Purpose } from './config.ts'
 import type { Composition } from './main/composition.ts'
 import { serve } from './main/serve.ts'
 import { VERSION } from './version.ts'
@@ -13,7 +13,7 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
   const config = (purpose: Purpose) => loadConfig({ cwd, purpose })
   const open = async () => (await composition()).openRegistryFor(config('store'))
   const store: StoreCommands = {
-    serve: async () => serve(config('serve'), await composition()),
+    serve: async () => startServer(() => config('serve')),
     migrate: async (options) => (await composition()).migrate(config('store'), options),
     replay: async (onProgress) => {
       await using registry = disposable(await open())
@@ -45,6 +45,18 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
   process.stdout.write('', () => process.exit())
 }
 
+async function startServer(config: () => Config): Promise<void> {
+  const { default: cluster } = await import('node:cluster')
+  if (cluster.isWorker) {
+    const { serveAsWorker } = await import('./main/worker.ts')
+    return serveAsWorker(await composition())
+  }
+  const settings = config()
+  if (settings.server.workers === 1) return serve(settings, await composition())
+  const { serveWithWorkers } = await import('./main/workers.ts')
+  return serveWithWorkers(settings)
+}
+
 async function composition(): Promise<Composition> {
   return import('./compose.ts')
 }
@@ -58,10 +70,14 @@ function explain(error: unknown): CliFailure | undefined {
   if (error instanceof ConfigError) {
     return { code: 'configuration', message: error.message, exit: EXIT.configuration, problems: error.problems }
   }
-  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+  const { code, address, port, syscall } = error as NodeJS.ErrnoException & { address?: string; port?: number }
   if (code === 'EADDRINUSE') {
     const message = `${address}:${port} is taken by another program; stop it, or choose another with ARTIFACTSTORE_PORT`
     return { code: 'address-in-use', message, exit: EXIT.conflict }
+  }
+  if (code === 'ENOTSUP' && syscall === 'listen') {
+    const message = 'this system lets no two processes share an address; set ARTIFACTSTORE_WORKERS=1'
+    return { code: 'address-not-shared', message, exit: EXIT.configuration }
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     const message = `this machine has no address ${address ?? ''}; choose another with ARTIFACTSTORE_HOST`

@@ -36,6 +36,7 @@ describe('what is refused', () => {
     ARTIFACTSTORE_CONFIG: ['missing.yaml', /missing\.yaml cannot be read \(ENOENT\)/],
     ARTIFACTSTORE_HOST: ['http://store.example', /without scheme and port/],
     ARTIFACTSTORE_PORT: ['65536', /whole number \(port\) from 0 to 65535/],
+    ARTIFACTSTORE_WORKERS: ['0', /use a whole number from 1 to 64, or auto for one a processor core/],
     ARTIFACTSTORE_PUBLIC_URL: ['store.example', /http or https URL/],
     ARTIFACTSTORE_DATABASE_URL: ['mysql://db.example/store', /sqlite:\/\/\/relative/],
     ARTIFACTSTORE_STORAGE_LOCAL_ROOT: ['', /is empty; give a path/],
@@ -275,7 +276,7 @@ describe('sources', () => {
     writeFileSync(join(cwd, 'artifactstore.yaml'), lines.join('\n'))
     expect([...problemsOf({})].sort()).toEqual([
       'artifactstore.yaml:2 server.port must be integer',
-      'artifactstore.yaml:3 server.prot is not a setting; known here: host, port, public_url, trusted_proxies, file_handover, tls',
+      'artifactstore.yaml:3 server.prot is not a setting; known here: host, port, public_url, trusted_proxies, file_handover, tls, workers',
       'artifactstore.yaml:4 durability is not known; use one of durable, relaxed',
       'artifactstore.yaml:6 auth.tokens must be a text or a list of texts',
     ])

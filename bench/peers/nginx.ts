@@ -19,11 +19,21 @@ export async function findNginx(): Promise<{ readonly title: string } | Missing>
 }
 
 /** Serves the files below `files` under their paths. */
-export async function startNginx(files: string): Promise<Running> {
+export function startNginx(files: string): Promise<Running> {
+  return start('nginx.conf', { files })
+}
+
+/** In front of ours, whose stored files below `files` it sends itself. */
+export function startNginxBefore(upstream: string, files: string): Promise<Running> {
+  return start('ours-nginx.conf', { files, upstream: new URL(upstream).port })
+}
+
+async function start(template: string, values: Readonly<Record<string, string>> & { files: string }): Promise<Running> {
+  const { files } = values
   const folder = await temporaryFolder('artifactstore-nginx-')
   const port = await freePort()
   const configuration = join(folder, 'nginx.conf')
-  await writeFilled(configuration, 'nginx.conf', { folder, files, port: String(port) })
+  await writeFilled(configuration, template, { ...values, folder, port: String(port) })
   const log = await open(join(folder, 'said'), 'a')
   // Of root's children it makes another user's, who may not enter what mkdtemp makes.
   const asRoot = process.getuid?.() === 0 ? ['-g', 'user root;'] : []

@@ -1,7 +1,7 @@
 /** One image with many referrers, a few of them of the type that a verifier asks for. */
 import { load } from '../load.ts'
 import { allPages } from '../paging.ts'
-import { type Blob, blobOf, MANIFEST_TYPE, manifestOf, sha256, withClients } from '../push-client.ts'
+import { type Blob, blobOf, manifestOf, sha256, withClients } from '../push-client.ts'
 import { repeated } from '../repeat.ts'
 import { type Scale, type Scene, Unfit } from '../scene.ts'
 
@@ -64,14 +64,13 @@ export function referrers(counts: { readonly full: number; readonly quick: numbe
 
     workloads: ({ count, subject }) => {
       const path = `/v2/${REPOSITORY}/referrers/${sha256(subject)}`
-      const headers = { Accept: `application/vnd.oci.image.index.v1+json, ${MANIFEST_TYPE}` }
       return [
         {
           id: `referrers-page-${counts.full}`,
           title: `referrers, the first page of ${words}`,
           unit: 'requests/s',
           async measure(server, { seconds }) {
-            const { requestsPerSecond, p99 } = await load(server, { paths: [path], headers, connections: 4, seconds })
+            const { requestsPerSecond, p99 } = await load(server, { paths: [path], connections: 4, seconds })
             return { value: requestsPerSecond, p99 }
           },
         },

@@ -19,6 +19,7 @@ import {
   path,
   text,
   tokenList,
+  workers,
 } from './values.ts'
 
 export interface Setting<T = unknown> {
@@ -109,6 +110,13 @@ export const SETTINGS = {
     kind: optional(path),
     default: '',
     description: 'Private key (PEM) of the certificate.',
+  }),
+  'server.workers': setting({
+    name: 'ARTIFACTSTORE_WORKERS',
+    kind: workers,
+    default: '1',
+    description:
+      'Processes that answer requests; `auto` is one for each processor core. With more than 1 a further small process starts them, and new ones in place of those that die.',
   }),
   'database.url': setting({
     name: 'ARTIFACTSTORE_DATABASE_URL',

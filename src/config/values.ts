@@ -3,6 +3,7 @@
  * configuration file. A kind throws `ValueProblem` saying what would be right; it never repeats the value, because
  * the value may be a secret.
  */
+import { availableParallelism } from 'node:os'
 import { basename, isAbsolute, resolve } from 'node:path'
 
 export class ValueProblem extends Error {
@@ -73,6 +74,22 @@ export function integer(minimum: number, maximum: number, unit: string): Kind<nu
       throw new ValueProblem(`is not valid; use a whole number (${unit}) from ${minimum} to ${maximum}`)
     },
   }
+}
+
+const MOST_WORKERS = 64
+
+export const workers: Kind<number> = {
+  label: '`auto` or number of processes',
+  // No bounds: what is beyond them is refused below, in a sentence.
+  schema: { type: ['integer', 'string'] },
+  parse: (value) => {
+    if (value === 'auto') return Math.min(MOST_WORKERS, availableParallelism())
+    const number = /^\d{1,3}$/.test(value) ? Number(value) : 0
+    if (number >= 1 && number <= MOST_WORKERS) return number
+    throw new ValueProblem(
+      `is not valid; use a whole number from 1 to ${MOST_WORKERS}, or auto for one a processor core`,
+    )
+  },
 }
 
 export function oneOf<T extends string>(choices: readonly T[], label = 'one word'): Kind<T> {

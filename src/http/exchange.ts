@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Credential, credentialOf, NOBODY, requireNeed, type Standing } from './authenticate.ts'
 import type { ApiRequest, Identity, Need } from './endpoint.ts'
+import { expectsBody } from './request-body.ts'
 import type { RequestFacts, Surface } from './surface.ts'
 
 const SANE_ID = /^[A-Za-z0-9._-]{1,64}$/
@@ -129,9 +130,13 @@ export class Exchange implements ApiRequest {
     requireNeed(this.surface.guard, this.identity, { need, all })
   }
 
-  /** Lets a client that asked first send its body. */
+  /** Lets a client that asked first send its body; one without a body has nothing to wait for. */
   welcomeBody(): void {
-    if (this.isAwaitingContinue && awaitingContinue.delete(this.body)) this.response.writeContinue()
+    if (!this.isAwaitingContinue || !awaitingContinue.delete(this.body) || !expectsBody(this.body)) return
+    const { response } = this
+    // Behind an earlier answer Node would queue it, and then put the head of this answer in front of it.
+    if (response.socket) response.writeContinue()
+    else response.once('socket', () => response.headersSent || response.writeContinue())
   }
 
   get isAwaitingContinue(): boolean {

@@ -25,15 +25,21 @@ export { createDispatcher } from './dispatcher.ts'
 export type { Access, ApiRequest, Endpoint, Identity, Need } from './endpoint.ts'
 export type { FileHandover } from './file-handover.ts'
 export { healthReply } from './health.ts'
-export { collectProcessMetrics, metricsEndpoint, requestMetrics } from './metrics.ts'
+export {
+  collectProcessMetrics,
+  type MetricsPart,
+  type MetricsSource,
+  metricsEndpoint,
+  requestMetrics,
+  sumOfMetrics,
+} from './metrics.ts'
 export { mount } from './mount.ts'
 export { createOrigins, type OriginOptions, type Origins } from './origins.ts'
 export { nextLink, type PageQuery, parseCount } from './pagination.ts'
 export type { Reply } from './reply.ts'
-export { readBody } from './request-body.ts'
+export { expectsBody, readBody } from './request-body.ts'
 export { REQUEST_ERROR_CODES, RequestError, type RequestErrorCode } from './request-error.ts'
 export { requestLog } from './request-log.ts'
-export { expectsBody } from './send-reply.ts'
 export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts'
 export type { ErrorContext, ErrorReply, RequestFacts, RequestObserver, Surface } from './surface.ts'
 export { readTlsFiles, type TlsFiles } from './tls-files.ts'

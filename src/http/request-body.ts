@@ -1,4 +1,7 @@
-/** A whole request body in memory, for documents with a small limit. Bytes of blobs never pass here. */
+/**
+ * Whether a request has a body, and a whole one in memory, for documents with a small limit. Bytes of blobs never pass here.
+ */
+import type { IncomingMessage } from 'node:http'
 import { RequestError } from './request-error.ts'
 
 /**
@@ -19,4 +22,11 @@ export async function readBody(content: AsyncIterable<Uint8Array>, limit: number
     throw new RequestError('body-incomplete', 'the body ended before its announced length', {}, { cause: error })
   }
   return Buffer.concat(chunks, size)
+}
+
+/** `request.complete` is still false inside the 'request' event, also for requests without a body. */
+export function expectsBody(request: IncomingMessage): boolean {
+  if (request.headers['transfer-encoding'] !== undefined) return true
+  const length = request.headers['content-length']
+  return length !== undefined && length !== '0'
 }

@@ -9,6 +9,7 @@ import type { Exchange } from './exchange.ts'
 import { handedOver } from './file-handover.ts'
 import { atEndOfTurn } from './outbox.ts'
 import type { Reply } from './reply.ts'
+import { expectsBody } from './request-body.ts'
 
 /** A body of at most this announced length is read to its end, so that the connection can be used again. */
 const FORGIVEN_BODY_BYTES = 1024 * 1024
@@ -153,13 +154,6 @@ async function linger(request: IncomingMessage): Promise<void> {
     stop.abort()
     request.off('data', count)
   }
-}
-
-/** `request.complete` is still false inside the 'request' event, also for requests without a body. */
-export function expectsBody(request: IncomingMessage): boolean {
-  if (request.headers['transfer-encoding'] !== undefined) return true
-  const length = request.headers['content-length']
-  return length !== undefined && length !== '0'
 }
 
 function headersOf(exchange: Exchange, reply: Reply, body: Uint8Array | string | undefined): OutgoingHttpHeaders {

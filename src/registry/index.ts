@@ -22,7 +22,7 @@ export {
   type SchemaOptions,
 } from './database/migrate.ts'
 export { openDatabase } from './database/open-database.ts'
-export { type ServeLock, takeServeLock } from './database/serve-lock.ts'
+export { joinServeLock, type ServeLock, takeServeLock } from './database/serve-lock.ts'
 export type { Database, DatabaseTraits, Sql } from './database/sql.ts'
 export {
   type ErrorDetail,

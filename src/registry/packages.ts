@@ -10,7 +10,7 @@ import { packageManifest, packageManifestJson, packageOciManifest } from './pack
 import { readPackage, repositoryOfPackage } from './package-rows.ts'
 import type { File, NewFile, Packages } from './registry.ts'
 import { pairOf } from './repositories.ts'
-import { commitStaged, drop, stage } from './uploads/staging.ts'
+import { stage } from './uploads/staging.ts'
 
 export { PACKAGE_FILE_LIMIT }
 
@@ -34,9 +34,9 @@ async function addFile(core: Core, id: string, file: NewFile, content: Content):
   await requireOpenPackage(core, id, file.path)
   const staged = await stage(core, await backendFor(core, id), content)
   try {
-    await commitStaged(core, staged)
+    await staged.commit()
   } catch (error) {
-    await drop(core, staged)
+    await staged.discard()
     throw error
   }
   return fileIngest(core, id, file, staged)

@@ -33,6 +33,6 @@ export {
   type MultiHash,
   type MultiHashOptions,
 } from './multi-hash.ts'
-export type { UploadStat, UploadStore } from './upload-store.ts'
+export type { Received, UploadStat, UploadStore } from './upload-store.ts'
 export { type Expectation, verified, verifiedStream } from './verified-stream.ts'
 export { startThread } from './worker-thread.ts'

@@ -13,7 +13,20 @@ export interface UploadStat {
   readonly modifiedAt: number
 }
 
+/** Bytes that came in one go and are held until one of these is called. */
+export interface Received {
+  /** As `UploadStore.commit`. When it throws, the bytes are still to be discarded. */
+  commit(digest: Digest, size: number): Promise<void>
+  /** Repeating it, also after a commit, is not an error. */
+  discard(): Promise<void>
+}
+
 export interface UploadStore {
+  /**
+   * Takes a whole content that nobody will go on with, under no id: it costs less than an upload. Not durable before its
+   * commit. When the content fails, nothing is left and the error is thrown on.
+   */
+  receive(content: Content): Promise<Received>
   /** Makes an empty upload; repeating it on an upload that exists changes nothing. */
   create(id: string): Promise<void>
   /**

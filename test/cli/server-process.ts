@@ -38,6 +38,10 @@ export class ServerProcess {
     return server
   }
 
+  get pid(): number {
+    return this.#child!.pid!
+  }
+
   get apiUrl(): string {
     return `http://127.0.0.1:${this.port}`
   }
@@ -48,6 +52,8 @@ export class ServerProcess {
       cwd: this.folder,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // The leader of a group, as a shell makes it, so that a test can signal all of it.
+      detached: true,
     })
     this.#child = child
     const before = this.stdout.length
@@ -71,6 +77,11 @@ export class ServerProcess {
     child.kill(signal)
     const [code, by] = (await ended) as [number | null, NodeJS.Signals | null]
     return code ?? by!
+  }
+
+  /** As a terminal does with Ctrl-C: to the server and all of its processes. */
+  signalGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal)
   }
 
   signal(signal: NodeJS.Signals): void {

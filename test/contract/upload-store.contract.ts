@@ -38,6 +38,56 @@ export function describeUploadStore(name: string, open: () => Promise<OpenedUplo
       await uploads.append(id, 0, content)
     }
 
+    describe('bytes received in one go', () => {
+      it.each(SIZES)('become a blob of %i bytes, and no upload is seen on the way', async (size) => {
+        const content = bytesOf(size, 3)
+        const held = await uploads.receive(contentOf(content))
+        expect(await blobs.stat(addressOf(content))).toBeUndefined()
+        expect(await ids()).toEqual([])
+        await held.commit(addressOf(content), size)
+        expect((await readAll(await blobs.open(addressOf(content)))).equals(content)).toBe(true)
+        await held.discard()
+        expect(await blobs.stat(addressOf(content))).toEqual({ size })
+      })
+
+      it('leave nothing when they are discarded, once or twice', async () => {
+        const held = await uploads.receive(contentOf(bytes))
+        await held.discard()
+        await held.discard()
+        expect(await blobs.stat(digest)).toBeUndefined()
+      })
+
+      it('leave nothing when they break off, and say why', async () => {
+        await expect(uploads.receive(failingAfter(bytes, new Error('gone')))).rejects.toThrow('gone')
+        expect(await toArray(blobs.list())).toEqual([])
+      })
+
+      it('are no blob of another size, and can be discarded then', async () => {
+        const held = await uploads.receive(contentOf(bytes))
+        await expect(held.commit(digest, bytes.length + 1)).rejects.toMatchObject({ code: 'size-mismatch' })
+        await held.discard()
+        expect(await blobs.stat(digest)).toBeUndefined()
+      })
+
+      it('that are there already stay as they are, and one of another size is replaced', async () => {
+        await (await uploads.receive(contentOf(bytes))).commit(digest, bytes.length)
+        await (await uploads.receive(contentOf(bytes))).commit(digest, bytes.length)
+        expect((await readAll(await blobs.open(digest))).equals(bytes)).toBe(true)
+        const other = addressOf(Buffer.from('short'))
+        await (await uploads.receive(contentOf(Buffer.from('shorter')))).commit(other, 7)
+        await (await uploads.receive(contentOf(Buffer.from('short')))).commit(other, 5)
+        expect((await readAll(await blobs.open(other))).toString()).toBe('short')
+      })
+
+      it('of many at once are kept apart', async () => {
+        const all = Array.from({ length: 20 }, (_, n) => bytesOf(10_000 + n, n))
+        await Promise.all(
+          all.map(async (each) => (await uploads.receive(contentOf(each))).commit(addressOf(each), each.length)),
+        )
+        for (const each of all) expect((await readAll(await blobs.open(addressOf(each)))).equals(each)).toBe(true)
+      })
+    })
+
     describe('when it cannot do what is asked', () => {
       it('says upload-missing for whatever needs an upload that is not there', async () => {
         const missing = { code: 'upload-missing', detail: { id: 'none' } }

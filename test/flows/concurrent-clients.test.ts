@@ -1,6 +1,7 @@
 /**
- * Several clients at once, on one server and on two that share a PostgreSQL and a store: every answer is one that some
- * order of what was asked allows, and what was acknowledged is whole afterwards, also when a server is killed meanwhile.
+ * Several clients at once, on one server, on one of two workers, and on two that share a PostgreSQL and a store: every
+ * answer is one that some order of what was asked allows, and what was acknowledged is whole afterwards, also when a
+ * server or a worker is killed meanwhile.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -89,6 +90,58 @@ test('two servers on one database and store are as one, and the death of one los
     await rm(folder, { recursive: true, force: true })
   }
 }, 120_000)
+
+test.each(DATABASES)(
+  'two workers on $engine are as one server, and the death of one loses nothing',
+  async (engine) => {
+    console.log(`workers: ARTIFACTSTORE_FUZZ_SEED=${SEED}`)
+    const folder = await mkdtemp(join(tmpdir(), 'two-workers-'))
+    const { location, drop } = await engine.createMigrated(folder)
+    const server = await ServerProcess.start({
+      ARTIFACTSTORE_WORKERS: '2',
+      ARTIFACTSTORE_DATABASE_URL: location.kind === 'sqlite' ? `sqlite:///${location.path}` : location.url,
+      ARTIFACTSTORE_STORAGE_LOCAL_ROOT: join(folder, 'storage'),
+      ARTIFACTSTORE_AUTH_TOKENS: `ci:${TOKEN}`,
+    })
+    try {
+      const history = new History()
+      const send: Send = (method, path, options) => reach(server, method, path, options)
+      const clients = Array.from({ length: CLIENTS }, (_, i) => new ModelClient(send, new Choices(SEED + i), history))
+      await Promise.all(clients.map((client) => steps(client, 20)))
+      const before = await untilAnswered(server, 2)
+      const working = Promise.all(clients.map((client) => steps(client, 30)))
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      process.kill(before[0]!, 'SIGKILL')
+      await working
+      await untilAnswered(server, 3)
+      await Promise.all(clients.map((client) => steps(client, 10)))
+      expect(await expectWhole(send, history)).toEqual([])
+      expect(history.contradictions).toEqual([])
+      expect(clients.flatMap(({ problems }) => problems)).toEqual([])
+      expect(await server.stop('SIGTERM')).toBe(0)
+      const dependencies = { soleServer: false }
+      const { registry } = await openTestRegistry({ folder, location, isMigrated: true, dependencies })
+      expect((await registry.verifyViews()).differences).toEqual([])
+      expect((await registry.verifyLog()).problem).toBeUndefined()
+      await registry.dispose()
+    } finally {
+      await server.remove()
+      await drop()
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+  120_000,
+)
+
+/** Resolves with the ids of the workers when that many have answered a request, as the log tells. */
+async function untilAnswered(server: ServerProcess, count: number): Promise<number[]> {
+  for (;;) {
+    const seen = new Set([...server.stdout.matchAll(/"pid":(\d+),"requestId"/g)].map(([, pid]) => Number(pid)))
+    if (seen.size >= count) return [...seen]
+    // Each on a new connection, which may be any worker's.
+    await exchange(server.apiUrl, 'GET', '/health', { headers: { connection: 'close' } })
+  }
+}
 
 async function steps(client: ModelClient, count: number): Promise<void> {
   for (let step = 0; step < count; step += 1) await client.step()

@@ -21,6 +21,7 @@ export interface WireRequest {
 }
 
 const PATIENCE_MS = 20_000
+const STEP_MS = 500
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 export class WireConnection {
@@ -116,11 +117,19 @@ export class WireConnection {
     }
   }
 
+  /** In short steps: a machine that stood still for as long has answered nothing late. */
   #more(milliseconds: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), milliseconds)
+      let left = milliseconds
+      const step = Math.min(milliseconds, STEP_MS)
+      const timer = setInterval(() => {
+        left -= step
+        if (left > 0) return
+        clearInterval(timer)
+        resolve(false)
+      }, step)
       this.#wake = () => {
-        clearTimeout(timer)
+        clearInterval(timer)
         this.#wake = () => {}
         resolve(true)
       }

@@ -182,6 +182,42 @@ describe('several requests on one connection', () => {
     expect(received.length).toBeGreaterThan(16_000_000)
   })
 
+  test('one that waits to be told to go on is told after the answers before it, and never within its own', async () => {
+    const bytes = Buffer.alloc(30_000, 'x')
+    const streamOf = async (): Promise<Reply> => ({
+      status: 200,
+      headers: { 'Content-Length': bytes.length },
+      body: Readable.from([bytes], { objectMode: false }),
+    })
+    const slowly = async (): Promise<Reply> => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      return ok()
+    }
+    const count = async ({ content }: { content: AsyncIterable<Uint8Array> }): Promise<Reply> => {
+      let size = 0
+      for await (const chunk of content) size += chunk.length
+      return { status: 200, body: String(size) }
+    }
+    const rows = [row('get', '/slow', slowly), row('get', '/stream', streamOf), row('put', '/count', count, READ)]
+    await using fixture = await serve(rows, { anonymousRead: true })
+    const expects = 'Expect: 100-continue\r\n'
+    const slow = 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'
+    const stream = `GET /stream HTTP/1.1\r\nHost: a\r\n${expects}Connection: close\r\n\r\n`
+    const [, afterSlow] = (await rawExchange(fixture.port, slow + stream)).split('ok')
+    expect(afterSlow).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nx{30000}$/)
+    expect(afterSlow).not.toContain('100 Continue')
+
+    const head = `PUT /count HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n${expects}Connection: close\r\n\r\n`
+    const socket = connect(fixture.port, '127.0.0.1', () => socket.write(slow + head))
+    let received = ''
+    for await (const chunk of socket.setEncoding('latin1')) {
+      received += chunk
+      if (received.endsWith('100 Continue\r\n\r\n')) socket.write('four')
+    }
+    const [, afterOk] = received.split('ok')
+    expect(afterOk).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n4$/)
+  })
+
   test('are all over when their client leaves, also those whose turn never came', async () => {
     const never = new Readable({ read() {} })
     never.push('x')

@@ -19,6 +19,7 @@ export function registerStore(program: Command, run: Runner): void {
           'ARTIFACTSTORE_HOST=0.0.0.0 ARTIFACTSTORE_AUTH_TOKENS=ops:file:/run/secrets/ops artifactstore serve',
           'open to others',
         ],
+        ['ARTIFACTSTORE_WORKERS=auto artifactstore serve', 'a process for each core'],
       ]),
     )
     .action(

@@ -5,7 +5,11 @@ import { openSqlite } from './sqlite.ts'
 
 export async function openDatabase(
   location: DatabaseLocation,
-  options: { durability: 'durable' | 'relaxed' },
+  options: {
+    durability: 'durable' | 'relaxed'
+    /** Connections at most, where the engine has connections. */
+    poolSize?: number
+  },
 ): Promise<Database> {
   switch (location.kind) {
     case 'sqlite':

@@ -190,7 +190,10 @@ async function openWal(path: string): Promise<Wal> {
 }
 
 interface Checkpointer {
-  /** Starts a PASSIVE checkpoint when enough was written since the last one. */
+  /**
+   * Starts a PASSIVE checkpoint when enough was written since the last one. Throws what that one failed with: a checkpoint
+   * syncs the WAL too, and what the kernel could not write it tells each descriptor once.
+   */
   nudge(): void
   /** Waits for a truncating checkpoint when the WAL has grown too much. */
   breathe(): Promise<void>
@@ -204,6 +207,7 @@ function startCheckpointer(path: string, wal: Wal): Checkpointer {
   let flushes = 0
   let passive = false
   let limit = TRUNCATE_BYTES
+  let failure: { readonly error: unknown } | undefined
   let last: Promise<void> = Promise.resolve()
   // One request at a time, so that an answer belongs to the request before it.
   const ask = (mode: 'PASSIVE' | 'TRUNCATE'): Promise<void> => {
@@ -216,13 +220,18 @@ function startCheckpointer(path: string, wal: Wal): Checkpointer {
   }
   return {
     nudge() {
+      if (failure) throw failure.error
       flushes += 1
       if (passive || flushes < CHECKPOINT_FLUSHES || wal.size() < CHECKPOINT_BYTES) return
       flushes = 0
       passive = true
-      void ask('PASSIVE').finally(() => {
-        passive = false
-      })
+      ask('PASSIVE')
+        .catch((error) => {
+          failure = { error }
+        })
+        .finally(() => {
+          passive = false
+        })
     },
     async breathe() {
       if (wal.size() < limit) return

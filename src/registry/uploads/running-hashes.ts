@@ -4,7 +4,7 @@
  */
 import type { MultiHash } from '../../storage/index.ts'
 
-interface Running {
+export interface Running {
   readonly hash: MultiHash
   readonly sha512: boolean
   readonly size: number

@@ -30,7 +30,10 @@ export async function findUploadRow(sql: Sql, id: string): Promise<UploadRow | u
   )
 }
 
-/** Throws `upload-unknown`, `upload-busy`, and `upload-offset-mismatch` where `at` is not the end of the upload. */
+/**
+ * Throws `upload-unknown`, `upload-busy`, and `upload-offset-mismatch` where `at` is not the end of the upload. Returns the
+ * row as it was: with an owner, where that one's lease lapsed.
+ */
 export async function leaseUpload(
   tx: Sql,
   id: string,
@@ -65,8 +68,8 @@ export async function leaseUpload(
     backend_id: backendId,
     size: 0,
     state: 'open',
-    lease_owner: owner,
-    lease_until: now + LEASE_MS,
+    lease_owner: null,
+    lease_until: 0,
     expires_at: facts.expiresAt,
   }
 }
@@ -77,14 +80,18 @@ export function requireOpen(id: string, row: UploadRow | undefined): void {
 
 const BOUND = 'bound:'
 
-/** Noted before the bytes become the blob `blake3`, so that whoever goes on after a failure finds them. */
-export async function bindUpload(tx: Sql, id: string, owner: string, size: number, blake3: Digest): Promise<void> {
-  await tx.run('UPDATE uploads SET state = ?, size = ? WHERE upload_id = ? AND lease_owner = ?', [
+/**
+ * Noted before the bytes become the blob `blake3`, so that whoever goes on after a failure finds them. False when the
+ * lease is another's by now.
+ */
+export async function bindUpload(tx: Sql, id: string, owner: string, size: number, blake3: Digest): Promise<boolean> {
+  const bound = await tx.run('UPDATE uploads SET state = ?, size = ? WHERE upload_id = ? AND lease_owner = ?', [
     `${BOUND}${blake3}`,
     size,
     id,
     owner,
   ])
+  return bound > 0
 }
 
 /** The blob that the upload's bytes may have become; undefined when no completion got that far. */
@@ -115,6 +122,15 @@ export function uploadUnknown(id: string): RegistryError {
   )
 }
 
+/** What a request is told that was held up for longer than its lease. */
+export function leaseLost(id: string): RegistryError {
+  return new RegistryError(
+    'upload-busy',
+    'This request was held up for so long that another one may have taken the upload over; ask for its status and go on from there',
+    { id, seconds: 1 },
+  )
+}
+
 export async function renewLease(tx: Sql, id: string, owner: string, now: number): Promise<void> {
   await tx.run('UPDATE uploads SET lease_until = ? WHERE upload_id = ? AND lease_owner = ?', [
     now + LEASE_MS,
@@ -123,11 +139,23 @@ export async function renewLease(tx: Sql, id: string, owner: string, now: number
   ])
 }
 
-export async function endLease(tx: Sql, id: string, owner: string, size: number): Promise<void> {
-  await tx.run(
+/** False when the lease is another's by now. */
+export async function replaceStoreId(tx: Sql, id: string, owner: string, storeId: string): Promise<boolean> {
+  const replaced = await tx.run('UPDATE uploads SET store_id = ? WHERE upload_id = ? AND lease_owner = ?', [
+    storeId,
+    id,
+    owner,
+  ])
+  return replaced > 0
+}
+
+/** False when another request has taken the upload over: what this one wrote does not count. */
+export async function endLease(tx: Sql, id: string, owner: string, size: number): Promise<boolean> {
+  const ended = await tx.run(
     'UPDATE uploads SET size = ?, lease_owner = NULL, lease_until = 0 WHERE upload_id = ? AND lease_owner = ?',
     [size, id, owner],
   )
+  return ended > 0 || (await findUploadRow(tx, id))?.state === 'over'
 }
 
 /** The id is used up: whatever comes with it later is unknown, until the row goes at its expiry. */

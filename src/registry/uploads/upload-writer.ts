@@ -1,5 +1,4 @@
 /** Writing to an upload under a lease: the bytes, their running hashes, and what a failure leaves. */
-import { Readable } from 'node:stream'
 import {
   algorithmOf,
   type Content,
@@ -8,31 +7,28 @@ import {
   hashContent,
   type MultiHash,
   StorageError,
-  type StorageErrorCode,
-  verified,
 } from '../../storage/index.ts'
 import { backendOf, type Core, storageRefusal } from '../core.ts'
 import { isRegistryError } from '../errors.ts'
 import { received, requireSameDigest } from '../ingest.ts'
 import type { UploadKey } from '../registry.ts'
 import { pairOf } from '../repositories.ts'
-import type { RunningHashes } from './running-hashes.ts'
-import { commitStaged, drop, rehash, type Staged } from './staging.ts'
+import { recallUpload } from './recall-upload.ts'
+import type { Running, RunningHashes } from './running-hashes.ts'
+import { drop, rehash, type Staged, stagedUpload } from './staging.ts'
 import { readUploadId, type UploadFacts } from './upload-ids.ts'
 import {
   bindUpload,
-  boundTo,
   closeUpload,
   endLease,
   findUploadRow,
   LEASE_MS,
+  leaseLost,
   leaseUpload,
   renewLease,
   type UploadRow,
   uploadUnknown,
 } from './upload-rows.ts'
-
-const LOST: ReadonlySet<StorageErrorCode> = new Set(['blob-missing', 'size-mismatch', 'digest-mismatch'])
 
 export interface Body {
   readonly content: Content
@@ -43,11 +39,13 @@ export interface Body {
 export interface Leased {
   readonly key: UploadKey
   readonly facts: UploadFacts
-  readonly row: UploadRow
+  row: UploadRow
   /** Whom the lease names. */
   readonly owner: string
   /** Bytes that will be acknowledged when the lease ends. */
   size: number
+  /** Their hash, for whoever goes on. */
+  running?: Running
 }
 
 export class UploadWriter {
@@ -86,29 +84,38 @@ export class UploadWriter {
       // A renewal that fails is made up for by the next one, and in the end by the lease's length.
       recorder.write((tx) => renewLease(tx, key.id, owner, clock())).catch(() => undefined)
     }, LEASE_MS / 3)
-    try {
-      await this.#recall(row)
-      return await work(leased)
-    } catch (error) {
-      throw await this.#cancelledOr(error, key.id)
-    } finally {
+    const end = (): Promise<boolean> => {
       clearInterval(renewal)
-      await recorder.write((tx) => endLease(tx, key.id, owner, leased.size))
+      return recorder.write((tx) => endLease(tx, key.id, owner, leased.size))
     }
+    let result: T
+    try {
+      leased.row = await recallUpload(this.#core, row, owner)
+      result = await work(leased)
+    } catch (error) {
+      const thrown = await this.#cancelledOr(error, key.id)
+      await end()
+      throw thrown
+    }
+    const isHeld = await end()
+    if (isHeld && leased.running) this.#hashes.keep(key.id, leased.running)
+    if (isHeld) return result
+    leased.running?.hash.abandon()
+    throw leaseLost(key.id)
   }
 
   /** A cancellation waits for no lease: it takes the bytes away from under whoever is writing. */
   async #cancelledOr(error: unknown, id: string): Promise<unknown> {
-    if (!(error instanceof StorageError)) return error
+    if (!(error instanceof StorageError || isRegistryError(error, 'upload-busy'))) return error
     const row = await findUploadRow(this.#core.database.reader, id)
     return row?.state === 'over' ? uploadUnknown(id) : error
   }
 
-  /** Appends one body and keeps its hash running for the next. */
+  /** Appends one body and lets its hash run on for the next. */
   async append(leased: Leased, body: Body): Promise<void> {
     const hash = await this.#write(leased, body, false)
     const sha512 = leased.facts.algorithm === 'sha512'
-    if (hash) this.#hashes.keep(leased.key.id, { hash, size: leased.size, sha512 })
+    if (hash) leased.running = { hash, size: leased.size, sha512 }
   }
 
   /** The whole upload, hashed and compared. A mismatch ends the upload: its bytes are of no use to anyone. */
@@ -125,7 +132,7 @@ export class UploadWriter {
       await drop(this.#core, place)
       throw error
     }
-    return { ...place, digests }
+    return stagedUpload(this.#core, place, digests)
   }
 
   /**
@@ -133,39 +140,11 @@ export class UploadWriter {
    * fetched back by the next request.
    */
   async commit(leased: Leased, staged: Staged): Promise<void> {
-    await this.#core.recorder.write((tx) =>
+    const isHeld = await this.#core.recorder.write((tx) =>
       bindUpload(tx, leased.key.id, leased.owner, leased.size, staged.digests.blake3),
     )
-    await commitStaged(this.#core, staged)
-  }
-
-  /**
-   * Brings the store to the acknowledged bytes: drops what a killed request left beyond them, and copies back what a
-   * completion that did not come to its event had made a blob of. Throws `upload-unknown` where they are nowhere: after a
-   * failed fsync the store drops them, since nobody can believe them.
-   */
-  async #recall(row: UploadRow): Promise<void> {
-    const { uploads, blobs } = backendOf(this.#core, row.backend_id)
-    const stored = (await uploads.size(row.store_id)) ?? 0
-    if (stored === row.size) return
-    const digest = boundTo(row)
-    try {
-      if (stored > row.size) {
-        // An append drops what lies beyond its offset.
-        await uploads.append(row.store_id, row.size, Readable.from([]))
-        return
-      }
-      if (digest) {
-        await uploads.create(row.store_id)
-        await uploads.append(row.store_id, 0, verified(await blobs.open(digest), { digest, size: row.size }))
-        return
-      }
-    } catch (error) {
-      if (!(error instanceof StorageError && LOST.has(error.code))) throw storageRefusal(error)
-    }
-    await this.#core.recorder.write((tx) => closeUpload(tx, row.upload_id, row.expires_at))
-    await drop(this.#core, { storeId: row.store_id, backendId: row.backend_id })
-    throw uploadUnknown(row.upload_id)
+    if (!isHeld) throw leaseLost(leased.key.id)
+    await staged.commit()
   }
 
   async #runToEnd(leased: Leased, sha512: boolean, last?: Body): Promise<MultiHash | undefined> {

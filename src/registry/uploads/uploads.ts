@@ -16,7 +16,7 @@ import type { RepositoryName } from '../names.ts'
 import type { File, NewFile, StoredBlobFacts, Upload, UploadKey, Uploads } from '../registry.ts'
 import { ensureRepository } from '../repositories.ts'
 import { createRunningHashes } from './running-hashes.ts'
-import { commitStaged, drop, type Staged, stage } from './staging.ts'
+import { drop, type Staged, stage } from './staging.ts'
 import { issueUploadId } from './upload-ids.ts'
 import { closeUpload, findUploadRow, requireOffset, requireOpen, uploadUnknown } from './upload-rows.ts'
 import { type Body, UploadWriter } from './upload-writer.ts'
@@ -113,10 +113,10 @@ async function receiveBlob(core: Core, backendId: string, digest: Digest, body: 
   const staged = await stage(core, backendId, body.content, { length: body.length, wanted: digest })
   try {
     requireSameDigest(digest, staged.digests)
-    await commitStaged(core, staged)
+    await staged.commit()
     return staged
   } catch (error) {
-    await drop(core, staged)
+    await staged.discard()
     throw error
   }
 }

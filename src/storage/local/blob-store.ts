@@ -73,7 +73,8 @@ async function putBlob(place: Place, digest: Digest, size: number, content: Cont
   const temporary = place.temporary()
   try {
     await writeTemporary(place, temporary, size, content)
-    await place.moveIn(temporary, digest, 'blob')
+    // It is flushed already: the file was closed.
+    await place.moveIn(temporary, digest, { step: 'blob', flush: async () => undefined })
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     throw error

@@ -19,8 +19,12 @@ export interface DurableFolders {
   make(folders: readonly string[]): Promise<() => Promise<void>>
 }
 
-export function durableFolders(durability: 'durable' | 'relaxed'): DurableFolders {
-  const sync = durability === 'durable' ? sharedSync() : async () => {}
+/** `onFailure` is told of a folder whose fsync failed: other processes would not know. */
+export function durableFolders(
+  durability: 'durable' | 'relaxed',
+  onFailure: (error: unknown) => void = () => undefined,
+): DurableFolders {
+  const sync = durability === 'durable' ? sharedSync(onFailure) : async () => {}
   /** Folders whose own entry this process knows to be on disk. At most the 65,792 shard folders. */
   const known = new Set<string>()
 
@@ -50,15 +54,17 @@ async function makeOne(folder: string): Promise<void> {
  * many renames. After a failed fsync the kernel forgets what it could not write and says yes the next time, so a folder
  * whose fsync failed stays failed until the process is restarted.
  */
-function sharedSync(): (folder: string) => Promise<void> {
+function sharedSync(onFailure: (error: unknown) => void): (folder: string) => Promise<void> {
   const running = new Map<string, Promise<void>>()
   const waiting = new Map<string, Promise<void>>()
   const failed = new Map<string, unknown>()
 
   const run = (folder: string): Promise<void> => {
-    const flush = onDisk('fsync', () => fsyncFolder(folder, (error) => failed.set(folder, error))).finally(() =>
-      running.delete(folder),
-    )
+    const lose = (error: unknown): void => {
+      failed.set(folder, error)
+      onFailure(error)
+    }
+    const flush = onDisk('fsync', () => fsyncFolder(folder, lose)).finally(() => running.delete(folder))
     running.set(folder, flush)
     return flush
   }

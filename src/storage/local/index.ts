@@ -17,6 +17,11 @@ export interface LocalStoreConfig {
   readonly root: string
   /** `relaxed` skips every fsync: a power loss may then take blobs that were answered for. */
   readonly durability: Durability
+  /**
+   * Told when a folder could not be flushed. This process refuses the folder from then on, and one that does not know of
+   * it would believe its own next flush.
+   */
+  readonly onFolderFailure?: (error: unknown) => void
 }
 
 export interface LocalStore {
@@ -29,7 +34,7 @@ export interface LocalStore {
  * reading; one that is missing and cannot be made is a StorageError.
  */
 export async function openLocalStore(config: LocalStoreConfig): Promise<LocalStore> {
-  const place = placeAt(resolve(config.root), config.durability)
+  const place = placeAt(resolve(config.root), config.durability, config.onFolderFailure)
   const { layout } = place
   await onDisk('mkdir', () => mkdir(layout.root, { recursive: true }))
   const identity = await onDisk('stat', () => identityOf(layout.root))

@@ -13,14 +13,23 @@ import { temporaryNames } from './temporary-files.ts'
 
 export type Durability = 'durable' | 'relaxed'
 
+export interface MoveIn {
+  /** Names the failpoints that are passed. */
+  readonly step: 'blob' | 'upload'
+  /** Brings the file's bytes to the disk, which comes before its rename. */
+  readonly flush: () => Promise<void>
+}
+
 export interface Place {
   readonly layout: Layout
   readonly folders: DurableFolders
   readonly isDurable: boolean
   /** A path for a new temporary file, used by nobody else. */
   temporary(): string
-  /** Renames a complete, flushed file to its address and makes that durable. `step` names the failpoints passed. */
-  moveIn(from: string, digest: Digest, step: 'blob' | 'upload'): Promise<void>
+  /** Flushes a complete file, renames it to its address and makes that durable. */
+  moveIn(from: string, digest: Digest, how: MoveIn): Promise<void>
+  /** Whether there is a blob of this size at the address. */
+  holds(digest: Digest, size: number): Promise<boolean>
   /**
    * Makes a blob found in the store durable, which the process that wrote it may not have come to (core rule 11).
    * False when it is gone meanwhile.
@@ -31,24 +40,37 @@ export interface Place {
 /** Blobs vouched for that are remembered. Forgetting one costs an fsync of clean pages. */
 const REMEMBERED = 16_384
 
-export function placeAt(root: string, durability: Durability): Place {
+export function placeAt(root: string, durability: Durability, onFolderFailure?: (error: unknown) => void): Place {
   const layout = layoutOf(root)
-  const folders = durableFolders(durability)
+  const folders = durableFolders(durability, onFolderFailure)
   const nextName = temporaryNames()
   const isDurable = durability === 'durable'
   /** Path to inode and time of last write: a blob that was removed and put again by another process is another one. */
   const vouched = new Map<string, string>()
 
-  async function moveIn(from: string, digest: Digest, step: 'blob' | 'upload'): Promise<void> {
+  async function moveIn(from: string, digest: Digest, { step, flush }: MoveIn): Promise<void> {
     const shards = layout.shards(digest)
     const settleFolders = await folders.make(shards)
+    // Together: each flush of its own would wait for the disk once more, where the file system makes them one.
+    await Promise.all([flush(), settleFolders()])
     await onDisk('rename', async () => {
       failpoint(`${step}.before-rename`)
       await rename(from, layout.blob(digest))
       failpoint(`${step}.before-directory-fsync`)
     })
-    // Together: each flush of its own would wait for the disk once more, where the file system makes them one.
-    await Promise.all([folders.sync(shards.at(-1)!), folders.sync(dirname(from)), settleFolders()])
+    // An entry that stays behind in `tmp` is removed by the next start; one of an upload could be gone on with.
+    const left = dirname(from)
+    await Promise.all([folders.sync(shards.at(-1)!), left === layout.tmp ? undefined : folders.sync(left)])
+  }
+
+  async function holds(digest: Digest, size: number): Promise<boolean> {
+    try {
+      const found = await stat(layout.blob(digest))
+      return found.isFile() && found.size === size
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw storageFault('stat', error)
+    }
   }
 
   async function vouch(digest: Digest): Promise<boolean> {
@@ -69,7 +91,7 @@ export function placeAt(root: string, durability: Durability): Place {
     }
   }
 
-  return { layout, folders, isDurable, temporary: () => join(layout.tmp, nextName()), moveIn, vouch }
+  return { layout, folders, isDurable, temporary: () => join(layout.tmp, nextName()), moveIn, holds, vouch }
 }
 
 function remember(vouched: Map<string, string>, path: string, identity: string): void {

@@ -13,11 +13,13 @@ import type { UploadStat, UploadStore } from '../upload-store.ts'
 import { isMissing, onDisk } from './fault.ts'
 import { type Written, writeContent } from './file-writer.ts'
 import type { Place } from './place.ts'
+import { receiveFile } from './received-file.ts'
 
 const READ_BYTES = 1024 * 1024
 
 export function localUploads(place: Place): UploadStore {
   return {
+    receive: (content) => receiveFile(place, content),
     create: (id) => createUpload(place, id),
     append: (id, offset, content, options) => append(place, { id, offset, ends: options?.ends ?? false }, content),
     size: async (id) => (await statUpload(place, id))?.size,
@@ -166,26 +168,16 @@ async function commit(place: Place, request: Commit): Promise<void> {
     const { size } = await onDisk('stat', () => file.stat())
     if (size !== request.size)
       throw new StorageError('size-mismatch', { id: request.id, expected: request.size, actual: size })
-    if ((await isStored(place, request)) && (await place.vouch(request.digest))) {
+    if ((await place.holds(request.digest, size)) && (await place.vouch(request.digest))) {
       await discard(place, request.id)
       return
     }
-    await flushFile(place, file, request.id)
-    await place.moveIn(path, request.digest, 'upload')
+    const flush = () => flushFile(place, file, request.id)
+    await place.moveIn(path, request.digest, { step: 'upload', flush })
   } finally {
     await file.close()
   }
   await onDisk('commit', async () => failpoint('upload.after-commit'))
-}
-
-async function isStored(place: Place, { digest, size }: Commit): Promise<boolean> {
-  try {
-    const found = await stat(place.layout.blob(digest))
-    return found.isFile() && found.size === size
-  } catch (error) {
-    if (isMissing(error)) return false
-    return onDisk('stat', () => Promise.reject(error))
-  }
 }
 
 async function discard(place: Place, id: string): Promise<boolean> {

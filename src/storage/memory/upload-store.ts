@@ -21,6 +21,18 @@ export function memoryUploads(blobs: MemoryBlobs): UploadStore {
     return upload
   }
   return {
+    async receive(content) {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of content) chunks.push(Buffer.from(chunk))
+      const bytes = Buffer.concat(chunks)
+      return {
+        async commit(digest, size) {
+          if (bytes.length !== size) throw new StorageError('size-mismatch', { expected: size, actual: bytes.length })
+          blobs.keep(digest, bytes)
+        },
+        discard: async () => undefined,
+      }
+    },
     async create(id) {
       requireUploadId(id)
       if (!uploads.has(id)) uploads.set(id, { chunks: [], size: 0, modifiedAt: Date.now() })

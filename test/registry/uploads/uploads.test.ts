@@ -189,6 +189,48 @@ describe.each(DATABASES)('an upload on $engine', (engine) => {
     expect((await store.registry.uploads.append(key, contentOf(BYTES.subarray(10)))).size).toBe(BYTES.length)
   })
 
+  it.each(['append', 'complete'] as const)(
+    'whose writer stood still for longer than its lease is its successor’s alone: %s',
+    async (way) => {
+      const key = await beginUpload(store)
+      const { uploads } = store.registry
+      const resumed = Promise.withResolvers<void>()
+      async function* stopping(): AsyncGenerator<Uint8Array> {
+        yield Buffer.alloc(1_000, 'a')
+        await resumed.promise
+        yield Buffer.alloc(1_000, 'a')
+      }
+      const stale = Buffer.alloc(2_000, 'a')
+      const body = { content: stopping(), at: 0 }
+      if (way === 'complete') await uploads.append(key, contentOf(Buffer.alloc(0)))
+      const first = codeOf(
+        way === 'append' ? uploads.append(key, body.content) : uploads.complete(key, sha256Of(stale), body),
+      )
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      store.clock.advance(11)
+      await uploads.append(key, contentOf(BYTES.subarray(0, 2_000)), { at: 0 })
+      resumed.resolve()
+      expect(await first).toBe('upload-busy')
+      expect((await uploads.status(key)).size).toBe(2_000)
+      await uploads.complete(key, sha256Of(BYTES), { content: contentOf(BYTES.subarray(2_000)), at: 2_000 })
+      expect((await readBlob(store, 'team/app', sha256Of(BYTES))).equals(BYTES)).toBe(true)
+    },
+  )
+
+  it('whose writer stood still at its very end is its successor’s alone', async () => {
+    const key = await beginUpload(store)
+    const { uploads } = store.registry
+    const { content, end } = slowBody(Buffer.alloc(2_000, 'a'))
+    const first = codeOf(uploads.append(key, content))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    store.clock.advance(11)
+    await uploads.append(key, contentOf(BYTES.subarray(0, 2_000)), { at: 0 })
+    end()
+    expect(await first).toBe('upload-busy')
+    await uploads.complete(key, sha256Of(BYTES), { content: contentOf(BYTES.subarray(2_000)), at: 2_000 })
+    expect((await readBlob(store, 'team/app', sha256Of(BYTES))).equals(BYTES)).toBe(true)
+  })
+
   it('of a replica that is gone is free when its lease is over', async () => {
     const key = await beginUpload(store)
     await store.registry.uploads.append(key, contentOf(BYTES.subarray(0, 10)))

@@ -2,14 +2,14 @@
  * A process that writes to a local store until a failpoint kills it, and says what it was promised after each promise.
  * Bodies come from their seed, so the parent can make them again.
  *
- *     node child-writer.ts <root> <failpoints>
+ *     node child-writer.ts <root> <failpoints> uploads|received
  */
 import { writeSync } from 'node:fs'
 import { armFailpoints } from '../../../src/storage/index.ts'
 import { openLocalStore } from '../../../src/storage/local/index.ts'
 import { addressOf, bytesOf, contentOf } from '../../support/bytes.ts'
 
-const [root, failpoints] = process.argv.slice(2)
+const [root, failpoints, kind] = process.argv.slice(2)
 
 /** Synchronous, because what is said must be out before the process may be killed. */
 function say(promise: object): void {
@@ -23,6 +23,15 @@ for (const seed of [1, 2]) {
   const body = bytesOf(300_000, seed)
   await blobs.put(addressOf(body), body.length, contentOf(body))
   say({ blob: seed })
+}
+
+if (kind === 'received') {
+  for (const seed of [5, 6, 5]) {
+    const body = bytesOf(300_000, seed)
+    await (await uploads.receive(contentOf(body))).commit(addressOf(body), body.length)
+    say({ blob: seed })
+  }
+  process.exit()
 }
 
 for (const seed of [3, 4]) {

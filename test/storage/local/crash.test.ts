@@ -18,8 +18,12 @@ interface Promised {
   readonly size?: number
 }
 
-async function runUntilKilled(root: string, failpoints: string): Promise<{ signal: string | null; said: Promised[] }> {
-  const child = spawn(process.execPath, [CHILD, root, failpoints], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function runUntilKilled(
+  root: string,
+  failpoints: string,
+  kind: string,
+): Promise<{ signal: string | null; said: Promised[] }> {
+  const child = spawn(process.execPath, [CHILD, root, failpoints, kind], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<string | null>((resolve) => child.once('exit', (_code, signal) => resolve(signal)))
   const lines = (await text(child.stdout)).split('\n').filter(Boolean)
   return { signal: await ended, said: lines.map((line) => JSON.parse(line) as Promised) }
@@ -32,31 +36,33 @@ describe('after kill -9', () => {
   })
   afterEach(() => place.remove())
 
-  it.each(POINTS.flatMap((point) => [1, 2].map((pass) => `${point}=kill@${pass}`)))(
-    'at %s everything promised is there and nothing by half',
-    async (failpoints) => {
-      const { signal, said } = await runUntilKilled(place.root, failpoints)
-      expect(signal).toBe('SIGKILL')
-      const { blobs, uploads } = await openLocalStore({ root: place.root, durability: 'durable' })
-      expect(await place.leftovers()).toEqual([])
-      const stored = await toArray(blobs.list())
-      for (const { digest, size } of stored) {
-        const bytes = await readAll(await blobs.open(digest))
-        expect(bytes.length).toBe(size)
-        expect(digestWith('blake3', bytes)).toBe(digest)
-      }
-      const digests = new Set(stored.map((blob) => blob.digest))
-      for (const { blob } of said) if (blob) expect(digests).toContain(addressOf(bytesOf(300_000, blob)))
-      for (const { id, seed, size } of said.filter((promise) => promise.size)) {
-        const body = bytesOf(300_000, seed)
-        if (digests.has(addressOf(body))) continue
-        const received = await readAll(await uploads.read(id!))
-        expect(received.length).toBeGreaterThanOrEqual(size!)
-        expect(received.equals(body.subarray(0, received.length))).toBe(true)
-      }
-      await resumeEverything(said, { blobs, uploads })
-    },
+  const cases = POINTS.flatMap((point) => [1, 2].map((pass) => `${point}=kill@${pass}`)).flatMap((failpoints) =>
+    failpoints.startsWith('upload.')
+      ? [[failpoints, 'uploads'] as const, [failpoints, 'received'] as const]
+      : [[failpoints, 'uploads'] as const],
   )
+  it.each(cases)('at %s among %s everything promised is there and nothing by half', async (failpoints, kind) => {
+    const { signal, said } = await runUntilKilled(place.root, failpoints, kind)
+    expect(signal).toBe('SIGKILL')
+    const { blobs, uploads } = await openLocalStore({ root: place.root, durability: 'durable' })
+    expect(await place.leftovers()).toEqual([])
+    const stored = await toArray(blobs.list())
+    for (const { digest, size } of stored) {
+      const bytes = await readAll(await blobs.open(digest))
+      expect(bytes.length).toBe(size)
+      expect(digestWith('blake3', bytes)).toBe(digest)
+    }
+    const digests = new Set(stored.map((blob) => blob.digest))
+    for (const { blob } of said) if (blob) expect(digests).toContain(addressOf(bytesOf(300_000, blob)))
+    for (const { id, seed, size } of said.filter((promise) => promise.size)) {
+      const body = bytesOf(300_000, seed)
+      if (digests.has(addressOf(body))) continue
+      const received = await readAll(await uploads.read(id!))
+      expect(received.length).toBeGreaterThanOrEqual(size!)
+      expect(received.equals(body.subarray(0, received.length))).toBe(true)
+    }
+    await resumeEverything(said, { blobs, uploads })
+  })
 })
 
 /** What a client does after the restart: goes on from the offset that it was told, whatever more the file holds. */

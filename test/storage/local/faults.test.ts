@@ -146,14 +146,41 @@ describe('fsync', () => {
     expect((await readAll(await store.blobs.open(digest))).equals(bytes)).toBe(true)
   })
 
+  it('that fails on a folder is told to whoever opened the store, once for each folder', async () => {
+    const told: unknown[] = []
+    const onFolderFailure = (error: unknown) => told.push(error)
+    store = await openLocalStore({ root: place.root, durability: 'durable', onFolderFailure })
+    await watchFsync((kind) => kind === 'folder')
+    for (let n = 0; n < 2; n += 1) await expect(put()).rejects.toMatchObject({ code: 'unavailable' })
+    // The parents of the two shard folders; without them nothing is renamed into the inner one.
+    expect(told).toEqual(Array.from({ length: 2 }, () => expect.objectContaining({ code: 'EIO' })))
+  })
+
   it('reaches the file and every folder whose entries a put changed', async () => {
     const seen = await watchFsync(() => false)
     await put()
-    // Two new shard folders in blake3/ and in the outer one, the blob's entry, and tmp/ which lost one.
-    expect(seen).toEqual({ files: 1, folders: 4 })
+    // Two new shard folders in blake3/ and in the outer one, and the blob's entry. What stays in tmp/ is nobody's.
+    expect(seen).toEqual({ files: 1, folders: 3 })
     const sibling = bytesOf(10, 77)
     await store.blobs.put(addressOf(sibling), 10, contentOf(sibling))
     expect(seen.files).toBe(2)
+  })
+
+  it('reaches bytes that came in one go at their commit, before they have an address', async () => {
+    const seen = await watchFsync((kind) => kind === 'file')
+    const held = await store.uploads.receive(contentOf(bytes))
+    expect(seen).toEqual({ files: 0, folders: 0 })
+    const refused = { code: 'unavailable', detail: { operation: 'fsync' } }
+    await expect(held.commit(digest, bytes.length)).rejects.toMatchObject(refused)
+    expect(await store.blobs.stat(digest)).toBeUndefined()
+    await held.discard()
+    expect(await place.files()).toEqual([])
+  })
+
+  it('reaches every folder in which bytes that came in one go got an entry', async () => {
+    const seen = await watchFsync(() => false)
+    await (await store.uploads.receive(contentOf(bytes))).commit(digest, bytes.length)
+    expect(seen).toEqual({ files: 1, folders: 3 })
   })
 
   it('reaches a blob that another process may have left undurable, once (core rule 11)', async () => {
