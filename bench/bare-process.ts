@@ -25,11 +25,13 @@ export async function startBare(
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   child.ref()
-  const [line] = (await once(child.stdout!, 'data')) as [Buffer]
+  // Its output ends where it ends without a line.
+  const line = await Promise.race([once(child.stdout!, 'data'), once(child.stdout!, 'end')])
+  if (line.length === 0) throw new Error(`bare-server.ts ${kind} ${file} did not start`)
   child.unref()
   for (const pipe of [child.stdin, child.stdout] as Socket[]) pipe.unref()
   return {
-    url: line.toString().trim(),
+    url: String(line[0]).trim(),
     folder: dirname(file),
     headers: {},
     pids: () => processTree(child.pid!),
