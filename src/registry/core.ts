@@ -1,4 +1,5 @@
 /** What every service works with: handed over once by `openRegistry`, never looked up. */
+import type { KeyObject } from 'node:crypto'
 import type { TrustedKey } from '../signing/index.ts'
 import { type BlobStore, StorageError, type UploadStore } from '../storage/index.ts'
 import type { Database } from './database/sql.ts'
@@ -36,7 +37,8 @@ export interface Core {
   /** Whose signatures are told from others'; empty: nothing is checked. */
   readonly signingKeys: readonly TrustedKey[]
   /** Authenticates upload ids; shared by all processes. */
-  readonly uploadSecret: Uint8Array
+  /** A key object: as bytes it would be made one on each use, which takes six times the MAC's own time. */
+  readonly uploadSecret: KeyObject
   /** As manifests name the software that wrote them: `name/version`. */
   readonly generator: string
 }

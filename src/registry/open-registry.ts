@@ -2,6 +2,7 @@
  * Opens the domain over a database and storage backends that the caller constructed: checks the log, brings stale views
  * up to date, and hands out the services. Closing the registry closes the database.
  */
+import { createSecretKey } from 'node:crypto'
 import type { TrustedKey } from '../signing/index.ts'
 import { canTellHealth, closeHashWorkers } from '../storage/index.ts'
 import { type AccessOptions, type CreatedAccess, createAccess } from './auth/access.ts'
@@ -104,7 +105,7 @@ async function createCore(dependencies: RegistryDependencies): Promise<Core> {
     tagRules: dependencies.tagRules ?? [],
     alarm: dependencies.alarm ?? (() => undefined),
     signingKeys: dependencies.signingKeys ?? [],
-    uploadSecret: secret!.value,
+    uploadSecret: createSecretKey(secret!.value),
     generator: `artifact-store/${dependencies.version}`,
   }
 }

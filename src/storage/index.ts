@@ -24,7 +24,7 @@ export {
 export { STORAGE_ERROR_CODES, StorageError, type StorageErrorCode } from './errors.ts'
 export { armFailpoints, FAILPOINTS, type Failpoint, failpoint } from './failpoint.ts'
 export { closeHashWorkers } from './hash-workers.ts'
-export { digestWith } from './hashers.ts'
+export { digestWith, hashOf } from './hashers.ts'
 export {
   createMultiHash,
   type Digests,

@@ -7,7 +7,7 @@
  * in this order, the sequence as 8 bytes big-endian and each text with its length in bytes as 4 bytes big-endian
  * before it. The first event's previous chain is 32 zero bytes. A payload may be null: erased, its digest stays.
  */
-import { digestWith, hexOf } from '../../storage/index.ts'
+import { hashOf } from '../../storage/index.ts'
 import type { Row, Sql } from '../database/sql.ts'
 import { RegistryError } from '../errors.ts'
 import { decodeStored, encodeCanonical } from '../manifest/canonical-cbor.ts'
@@ -144,7 +144,7 @@ function chainOf(previous: Uint8Array, event: Omit<StoredEvent, 'chain' | 'paylo
 }
 
 function blake3(bytes: Uint8Array): Uint8Array {
-  return Buffer.from(hexOf(digestWith('blake3', bytes)), 'hex')
+  return hashOf('blake3', bytes)
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {

@@ -5,7 +5,7 @@
  *
  * An id is valid only in its repository and for its identity: the scope and the actor are part of what is authenticated.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { ALGORITHMS, type Algorithm } from '../../storage/index.ts'
 
 export interface UploadFacts {
@@ -23,7 +23,7 @@ const FACTS_BYTES = 22
 const MAC_BYTES = 16
 
 export function issueUploadId(
-  secret: Uint8Array,
+  secret: KeyObject,
   random: Uint8Array,
   { repository, actor }: UploadScope,
   facts: UploadFacts,
@@ -36,7 +36,7 @@ export function issueUploadId(
 }
 
 /** Undefined for an id that was not issued for this scope, or that has expired. */
-export function readUploadId(secret: Uint8Array, id: string, scope: UploadScope, now: number): UploadFacts | undefined {
+export function readUploadId(secret: KeyObject, id: string, scope: UploadScope, now: number): UploadFacts | undefined {
   const all = Buffer.from(id, 'base64url')
   if (all.length !== FACTS_BYTES + MAC_BYTES || all.toString('base64url') !== id) return undefined
   const bytes = all.subarray(0, FACTS_BYTES)
@@ -46,7 +46,7 @@ export function readUploadId(secret: Uint8Array, id: string, scope: UploadScope,
   return { expiresAt, algorithm: ALGORITHMS[bytes[21]!]! }
 }
 
-function mac(secret: Uint8Array, bytes: Uint8Array, repository: string | undefined, actor: string): Buffer {
+function mac(secret: KeyObject, bytes: Uint8Array, repository: string | undefined, actor: string): Buffer {
   const scope = JSON.stringify([repository ?? null, actor])
   return createHmac('sha256', secret).update(bytes).update(scope).digest().subarray(0, MAC_BYTES)
 }
