@@ -37,6 +37,7 @@ export const TARGETS: readonly Target[] = [
   ...[8, 64].map((n): Target => ({ workload: `artifacts-${n}`, of: 'ours', against: 'best', atLeast: 1.5 })),
   { workload: 'tags-page-3000',      of: 'ours',         against: 'best',         atLeast: 5 },
   { workload: 'tags-page-100000',    of: 'ours',         against: 'itself',       workloadOf: 'tags-page-3000', atLeast: 0.9 },
+  { workload: 'referrers-page-10000', of: 'ours',        against: 'itself',       workloadOf: 'referrers-page-2000', atLeast: 0.9 },
   { workload: 'referrers-page-2000', of: 'ours',         against: 'best',         atLeast: 5 },
   { workload: 'referrers-filtered-2000', of: 'ours',     against: 'best',         atLeast: 5 },
   { workload: 'memory-idle',         of: 'ours',         atMost: 100 },
