@@ -35,6 +35,7 @@ Measures this registry, the others that can be had, and what the machine can do,
   --only a,b        these workloads only (--list names them)
   --against a,b     beside these others only; --against none: beside none
   --rounds N        rounds, 3 when not given
+  --alone           instead: what only this registry has, against itself or a limit
   --build           builds the others that can be built, and ends
   --list            names workloads and contestants, and ends
   --write           writes docs/performance.md, its charts and docs/performance.json
@@ -46,6 +47,7 @@ Examples:
   npm run bench -- --write
 `
 
+const DOCS = new URL('../docs/', import.meta.url)
 /** Over this spread of one core's SHA-256 the machine does too much else for its figures to mean anything. */
 const NOISE_LIMIT = 0.5
 
@@ -66,6 +68,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     against: { type: 'string' },
     rounds: { type: 'string' },
+    alone: { type: 'boolean', default: false },
     build: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -81,6 +84,7 @@ async function main(): Promise<number> {
     await buildPeers(console.log)
     return 0
   }
+  if (values.alone) return alone(values.only?.split(','))
   const { contestants, missing } = await field(values.against?.split(','))
   if (values.list) return listed(contestants, missing)
   const only = values.only === undefined ? undefined : new Set(values.only.split(','))
@@ -97,10 +101,8 @@ async function main(): Promise<number> {
       console.error(line)
     },
   })
-  const figures = await measureAlone(only)
   const noiseSpread = spread(noise)
-  if (values.json)
-    await writeFile(values.json, JSON.stringify({ ...facts(), noise, ...result, alone: figures }, undefined, 1))
+  if (values.json) await writeFile(values.json, JSON.stringify({ ...facts(), noise, ...result }, undefined, 1))
   for (const { workload, contestant, message } of result.failures) {
     console.error(`${contestant} failed at ${workload}: ${message}`)
   }
@@ -121,9 +123,8 @@ async function main(): Promise<number> {
     judged,
   }
   const { markdown, charts } = pageOf(run)
-  const own = figures.length > 0 ? `\n## What only this registry has\n\n${figureTable(figures)}\n` : ''
-  console.log(`${markdown}${own}`)
-  if (values.write) await write({ ...run, alone: figures }, `${markdown}${own}`, charts)
+  console.log(markdown)
+  if (values.write) await write(run, markdown, charts)
   return 0
 }
 
@@ -134,16 +135,19 @@ function scaleOf(): Scale {
   return { ...(values.quick ? QUICK : FULL), rounds }
 }
 
-/** Left out of a quick run unless they are asked for by name. */
-async function measureAlone(only: ReadonlySet<string> | undefined): Promise<Figure[]> {
-  const isShort = values.quick || values.check
+async function alone(only: readonly string[] = Object.keys(ALONE)): Promise<number> {
   const figures: Figure[] = []
-  for (const [name, measure] of Object.entries(ALONE)) {
-    if (!(only?.has(name) ?? !isShort)) continue
+  for (const name of only) {
+    const measure = ALONE[name]
+    if (!measure) throw new Error(`no such workload '${name}': there are ${Object.keys(ALONE).join(', ')}`)
     console.error(name)
-    figures.push(...(await measure({ quick: isShort })))
+    figures.push(...(await measure({ quick: values.quick })))
   }
-  return figures
+  const { day, machine, command } = facts()
+  const section = `Measured on ${day} by \`${command}\` on ${machine}.\n\n${figureTable(figures)}\n`
+  console.log(section)
+  if (values.write) await writePart('alone', section)
+  return 0
 }
 
 /** Ours first, then the others that can be had, of those that are wanted. */
@@ -169,7 +173,6 @@ async function workloadTitles(): Promise<(readonly [string, string])[]> {
   for (const scene of SCENES) {
     for (const { id, title } of scene.workloads(await scene.content(FULL))) titles.push([id, title])
   }
-  for (const name of Object.keys(ALONE)) titles.push([name, 'of this registry alone'])
   return titles
 }
 
@@ -178,6 +181,7 @@ async function listed(contestants: readonly Contestant[], missing: readonly Miss
   console.log()
   for (const { id, title } of contestants) console.log(`${id.padEnd(26)} ${title}`)
   for (const { id, title, why } of missing) console.log(`${id.padEnd(26)} ${title}: missing. ${why}`)
+  console.log(`\nWith --alone: ${Object.keys(ALONE).join(', ')}`)
   return 0
 }
 
@@ -192,24 +196,28 @@ function facts(): Pick<Run, 'day' | 'machine' | 'generator' | 'command'> {
   }
 }
 
-async function write(
-  run: Run & { alone: readonly Figure[] },
-  markdown: string,
-  charts: ReadonlyMap<string, string>,
-): Promise<void> {
-  const docs = new URL('../docs/', import.meta.url)
-  const folder = new URL('performance/', docs)
+async function write(run: Run, markdown: string, charts: ReadonlyMap<string, string>): Promise<void> {
+  const folder = new URL('performance/', DOCS)
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder)
   for (const [name, svg] of charts) await writeFile(new URL(name, folder), svg)
-  const notes = await readFile(new URL('report/notes.md', import.meta.url), 'utf8')
-  await writeFile(new URL('performance.md', docs), `# Performance\n\n${markdown}\n${notes}`)
   const { contestants, ...rest } = run
   const named = contestants.map(({ id, title, promises }) => ({ id, title, promises }))
   await writeFile(
-    new URL('performance.json', docs),
+    new URL('performance.json', DOCS),
     `${JSON.stringify({ contestants: named, ...rest }, undefined, 1)}\n`,
   )
+  await writePart('beside', markdown)
+}
+
+/** Its part of the page, between comments that name it; the others stay, with what is written by hand. */
+async function writePart(part: 'beside' | 'alone', text: string): Promise<void> {
+  const page = new URL('performance.md', DOCS)
+  const [begin, end] = [`<!-- ${part} -->`, `<!-- end of ${part} -->`]
+  const before = await readFile(page, 'utf8')
+  const [from, to] = [before.indexOf(begin), before.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`docs/performance.md has no '${begin}' before a '${end}'`)
+  await writeFile(page, `${before.slice(0, from + begin.length)}\n\n${text.trim()}\n\n${before.slice(to)}`)
 }
 
 function said(text: string): number {

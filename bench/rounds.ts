@@ -118,7 +118,9 @@ class SceneRun<Content> {
 
   async fill(): Promise<void> {
     const { contestants, say } = this.#options
-    for (const contestant of contestants.filter(({ scenes }) => scenes?.includes(this.#scene.id) ?? true)) {
+    const { id: scene, only } = this.#scene
+    const isIn = ({ id, scenes }: Contestant) => (scenes?.includes(scene) ?? true) && (only?.includes(id) ?? true)
+    for (const contestant of contestants.filter(isIn)) {
       const started = performance.now()
       const why = await this.#fillOne(contestant)
       say(`  ${contestant.id}: ${why ?? `filled in ${((performance.now() - started) / 1_000).toFixed(1)} s`}`)

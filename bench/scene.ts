@@ -16,7 +16,7 @@ export interface Scale {
   readonly fillSeconds: number
 }
 
-export const FULL: Scale = { isQuick: false, rounds: 3, seconds: 2, warmSeconds: 1.5, fillSeconds: 240 }
+export const FULL: Scale = { isQuick: false, rounds: 3, seconds: 1, warmSeconds: 1, fillSeconds: 300 }
 export const QUICK: Scale = { isQuick: true, rounds: 3, seconds: 0.5, warmSeconds: 0.3, fillSeconds: 20 }
 
 /** Thrown by a filling: this contestant cannot be measured here, which the report says. It is no failure of the run. */
@@ -68,6 +68,8 @@ export interface Scene<Content> {
   readonly title: string
   /** Left out of a quick run. */
   readonly isFullOnly?: boolean
+  /** The only contestants that it is for; absent: all. */
+  readonly only?: readonly string[]
   /** The same for every contestant. */
   content(scale: Scale): Promise<Content>
   /**

@@ -9,8 +9,8 @@ const REPOSITORY = 'bench/tags'
 const PAGE = 100
 /** Of requests at random: more would only make the generator's list longer. */
 const PATHS = 20_000
-/** Registries that rewrite one list for each put lose some of those that come at once. */
-const FILLERS = 4
+/** Registries that rewrite one list for each put lose some of those that come at once; ours is filled alone when it is much. */
+const fillersFor = (count: number): number => (count > 10_000 ? 32 : 4)
 
 interface Content {
   readonly count: number
@@ -22,11 +22,16 @@ interface Content {
 const tagName = (n: number): string => `t${String(n).padStart(6, '0')}`
 
 /** `counts`: tags in a full and in a quick run. A quick run without any has no such scene. */
-export function manyTags(counts: { readonly full: number; readonly quick: number }): Scene<Content> {
+export function manyTags(counts: {
+  readonly full: number
+  readonly quick: number
+  readonly only?: readonly string[]
+}): Scene<Content> {
   return {
     id: `tags-${counts.full}`,
     title: `A repository of ${counts.full.toLocaleString('en-US')} tags`,
     isFullOnly: counts.quick === 0,
+    ...(counts.only && { only: counts.only }),
 
     async content({ isQuick }: Scale): Promise<Content> {
       const [config, layer] = [blobOf(Buffer.from('{"os":"linux"}')), blobOf(Buffer.from('tagged'))]
@@ -39,7 +44,7 @@ export function manyTags(counts: { readonly full: number; readonly quick: number
       await withClients(server, 1, async (client) => {
         for (const blob of [config, layer]) await client.pushBlob(REPOSITORY, blob)
       })
-      await withClients(server, FILLERS, async (client) => {
+      await withClients(server, fillersFor(count), async (client) => {
         while (next < count) {
           if (signal.aborted) throw new Error(`put ${next} of ${count} tags`)
           const n = next

@@ -22,12 +22,17 @@ interface Listed {
   readonly manifests?: readonly { readonly digest: string; readonly artifactType?: string }[]
 }
 
-export function referrers(counts: { readonly full: number; readonly quick: number }): Scene<Content> {
+export function referrers(counts: {
+  readonly full: number
+  readonly quick: number
+  readonly only?: readonly string[]
+}): Scene<Content> {
   const words = `${counts.full.toLocaleString('en-US')} referrers`
   return {
     id: `referrers-${counts.full}`,
     title: `One image with ${words}`,
     isFullOnly: counts.quick === 0,
+    ...(counts.only && { only: counts.only }),
 
     async content({ isQuick }: Scale): Promise<Content> {
       const [config, layer] = [blobOf(Buffer.from('{}')), blobOf(Buffer.from('subject'))]
