@@ -64,16 +64,21 @@ export async function bareLoop(path: string, size: number): Promise<BareServer> 
   const answer = async (response: ServerResponse): Promise<void> => {
     response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': size })
     const file = await open(path, 'r')
+    const gone = once(response, 'close')
     for (let at = 0; at < size && !response.destroyed; at += LOOP_BYTES) {
       const buffer = idle.pop() ?? Buffer.allocUnsafeSlow(LOOP_BYTES)
       const { bytesRead } = await file.read(buffer, 0, LOOP_BYTES, at)
       const isTaken = response.write(buffer.subarray(0, bytesRead), () => void idle.push(buffer))
-      if (!isTaken) await Promise.race([once(response, 'drain'), once(response, 'close')])
+      if (!isTaken) await Promise.race([drained(response), gone])
     }
     await file.close()
     response.end()
   }
   return listen(createServer((_request, response) => void answer(response)))
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => void response.once('drain', resolve))
 }
 
 async function listen(server: ReturnType<typeof createServer>): Promise<BareServer> {

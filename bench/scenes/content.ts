@@ -75,7 +75,9 @@ export const content: Scene<Content> = {
       status: 206,
       digest: sha256(large.pieces[0]!.subarray(RANGE.first, RANGE.first + RANGE.bytes)),
     }),
-    ...(huge ? [bytes('blob-get-1g', 'blob GET 1 GiB', { paths: [blobPath(huge)], connections: 2 })] : []),
+    ...(huge
+      ? [bytes('blob-get-1g', 'blob GET 1 GiB', { paths: [blobPath(huge)], connections: 2, isUnread: true })]
+      : []),
   ],
 
   limits: [
