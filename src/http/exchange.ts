@@ -152,17 +152,20 @@ export class Exchange implements ApiRequest {
 
   #observe(observers: NonNullable<Surface['observers']>): void {
     for (const observer of observers) observer.started?.()
+    const { socket } = this.body
+    // Behind an earlier answer on the same connection it has no socket yet, and would not hear that the client left.
+    const isQueued = this.response.socket === null
     let isOver = false
     const finish = () => {
       if (isOver) return
       isOver = true
+      if (isQueued) socket.off('close', finish)
       const facts = this.#facts()
       for (const observer of observers) observer.finished(facts)
     }
     // `on`: it is told once, and the wrapper that `once` makes shows in the hottest path.
     this.response.on('close', finish)
-    // Behind an earlier answer on the same connection it has no socket yet, and would not hear that the client left.
-    if (this.response.socket === null) this.body.socket.once('close', finish)
+    if (isQueued) socket.on('close', finish)
   }
 
   #facts(): RequestFacts {

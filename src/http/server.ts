@@ -69,6 +69,8 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
     slowClients.watch(request, response)
     listener(request, response)
   }
+  // Requests that wait for their turn on a connection listen to it, and a client may send any number of them.
+  server.on('connection', (socket: Socket) => void socket.setMaxListeners(0))
   server.on('request', receive)
   // Without this Node sends 100 Continue before anybody looked at the credentials.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {

@@ -1,6 +1,6 @@
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import type { Endpoint, Reply } from '../../src/http/index.ts'
@@ -216,6 +216,27 @@ describe('several requests on one connection', () => {
     }
     const [, afterOk] = received.split('ok')
     expect(afterOk).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n4$/)
+  })
+
+  test('leave nothing behind on a connection that stays, however many had to wait for their turn', async () => {
+    await using fixture = await serve([row('get', '/small', ok)], { anonymousRead: true })
+    const connections: Socket[] = []
+    fixture.http.server.on('connection', (connection: Socket) => connections.push(connection))
+    const socket = connect(fixture.port, '127.0.0.1')
+    const listeners: number[] = []
+    for (let wave = 0; wave < 3; wave += 1) {
+      socket.write('GET /small HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(30))
+      let received = ''
+      for await (const [chunk] of on(socket, 'data')) {
+        received += (chunk as Buffer).toString('latin1')
+        if (received.split('\r\n\r\nok').length > 30) break
+      }
+      listeners.push(connections[0]!.listenerCount('close'))
+    }
+    socket.destroy()
+    expect(fixture.facts).toHaveLength(90)
+    expect(listeners[2]).toBe(listeners[0])
+    expect(listeners[0]).toBeLessThan(10)
   })
 
   test('are all over when their client leaves, also those whose turn never came', async () => {
