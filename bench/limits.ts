@@ -1,5 +1,4 @@
 /** What this machine can do at all, in the same run: the disk, one core's SHA-256, and a bare `node:http` server. */
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
@@ -7,7 +6,7 @@ import { open, rm } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { runChild } from './processes.ts'
 
 const MIB = 1024 * 1024
 
@@ -15,7 +14,8 @@ const MIB = 1024 * 1024
 export async function diskSpeed(folder: string, mebibytes: number): Promise<number> {
   const file = join(folder, 'dd.bin')
   const started = performance.now()
-  await promisify(execFile)('dd', ['if=/dev/zero', `of=${file}`, 'bs=1M', `count=${mebibytes}`, 'conv=fsync'])
+  const written = await runChild('dd', ['if=/dev/zero', `of=${file}`, 'bs=1M', `count=${mebibytes}`, 'conv=fsync'])
+  if (written.code !== 0) throw new Error(`dd could not write ${file}: ${written.stderr}`)
   const seconds = (performance.now() - started) / 1_000
   await rm(file)
   return (mebibytes * MIB) / seconds

@@ -1,6 +1,4 @@
 /** Replay of a mixed log on SQLite: events a second. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MIGRATIONS } from '../../migrations/index.ts'
 import {
@@ -13,12 +11,13 @@ import {
   VIEWS,
 } from '../../src/registry/index.ts'
 import { openLocalStore } from '../../src/storage/local/index.ts'
+import { removeFolder, temporaryFolder } from '../processes.ts'
 import { blobOf, manifestOf } from '../push-client.ts'
 import { inParallel } from '../seed.ts'
 import type { Figure } from './figure.ts'
 
 export async function replayEvents({ quick }: { quick: boolean }): Promise<Figure[]> {
-  const folder = await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'artifactstore-bench-'))
+  const folder = await temporaryFolder()
   const location = { kind: 'sqlite', path: join(folder, 'registry.db') } as const
   await migrate({ location, migrations: MIGRATIONS, views: VIEWS })
   // What is measured is the fold, not the filling: that may be relaxed.
@@ -53,7 +52,7 @@ export async function replayEvents({ quick }: { quick: boolean }): Promise<Figur
   const { events } = await registry.replay()
   const seconds = (performance.now() - started) / 1_000
   await registry.dispose()
-  await rm(folder, { recursive: true, force: true })
+  await removeFolder(folder)
   return [
     { name: `replay of ${events} mixed events, SQLite`, value: events / seconds, unit: 'events/s', atLeast: 20_000 },
   ]

@@ -1,16 +1,15 @@
 /** Small durable packages (create, one 1 KiB file, finalize) from many clients at once, and what bounds them. */
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MIGRATIONS } from '../../migrations/index.ts'
 import { migrate, openDatabase, openRegistry, parseRelativePath, VIEWS } from '../../src/registry/index.ts'
 import { openLocalStore } from '../../src/storage/local/index.ts'
+import { removeFolder, temporaryFolder } from '../processes.ts'
 import { inParallel } from '../seed.ts'
 import type { Figure } from './figure.ts'
 
 export async function smallPackages({ quick }: { quick: boolean }): Promise<Figure[]> {
-  const folder = await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'artifactstore-bench-'))
+  const folder = await temporaryFolder()
   const location = { kind: 'sqlite', path: join(folder, 'registry.db') } as const
   await migrate({ location, migrations: MIGRATIONS, views: VIEWS })
   const opened = await openDatabase(location, { durability: 'durable' })
@@ -53,7 +52,7 @@ export async function smallPackages({ quick }: { quick: boolean }): Promise<Figu
   })
   const seconds = (performance.now() - started) / 1_000
   await registry.dispose()
-  await rm(folder, { recursive: true, force: true })
+  await removeFolder(folder)
   return [
     { name: 'small durable packages, 32 clients', value: count / seconds, unit: 'packages/s' },
     { name: '… blobs made durable (a file and a manifest each)', value: (2 * count) / seconds, unit: 'blobs/s' },

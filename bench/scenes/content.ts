@@ -4,10 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { startBare } from '../bare-process.ts'
 import type { Running } from '../contestant.ts'
-import { type Load, load } from '../load.ts'
+import { loadWorkload } from '../load-workload.ts'
 import { findNginx, startNginx } from '../peers/nginx.ts'
 import { type Blob, blobOf, manifestOf, PushClient, sha256 } from '../push-client.ts'
-import type { Limit, Sample, Scale, Scene, Workload } from '../scene.ts'
+import type { Limit, Scale, Scene } from '../scene.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -52,23 +52,28 @@ export const content: Scene<Content> = {
   },
 
   workloads: ({ huge, manifest, small, large }) => [
-    requests('manifest-get-tag', 'manifest GET by tag, 1 tag', {
+    loadWorkload('manifest-get-tag', 'manifest GET by tag, 1 tag', {
       paths: [manifestPath(TAG)],
       digest: sha256(manifest),
     }),
-    requests('manifest-get-digest', 'manifest GET by digest', {
+    loadWorkload('manifest-get-digest', 'manifest GET by digest', {
       isFullOnly: true,
       paths: [manifestPath(sha256(manifest))],
       digest: sha256(manifest),
     }),
-    requests('manifest-head', 'manifest HEAD by tag', {
+    loadWorkload('manifest-head', 'manifest HEAD by tag', {
       isFullOnly: true,
       paths: [manifestPath(TAG)],
       method: 'HEAD',
     }),
-    requests('blob-get-4k', 'blob GET 4 KiB', { paths: [blobPath(small)], digest: small.digest }),
-    bytes('blob-get-10m', 'blob GET 10 MiB', { paths: [blobPath(large)], digest: large.digest, connections: 4 }),
-    requests('blob-range', 'blob GET of 64 KiB out of 10 MiB', {
+    loadWorkload('blob-get-4k', 'blob GET 4 KiB', { paths: [blobPath(small)], digest: small.digest }),
+    loadWorkload('blob-get-10m', 'blob GET 10 MiB', {
+      unit: 'MiB/s',
+      paths: [blobPath(large)],
+      digest: large.digest,
+      connections: 4,
+    }),
+    loadWorkload('blob-range', 'blob GET of 64 KiB out of 10 MiB', {
       isFullOnly: true,
       paths: [blobPath(large)],
       headers: { Range: `bytes=${RANGE.first}-${RANGE.first + RANGE.bytes - 1}` },
@@ -76,7 +81,14 @@ export const content: Scene<Content> = {
       digest: sha256(large.pieces[0]!.subarray(RANGE.first, RANGE.first + RANGE.bytes)),
     }),
     ...(huge
-      ? [bytes('blob-get-1g', 'blob GET 1 GiB', { paths: [blobPath(huge)], connections: 2, isUnread: true })]
+      ? [
+          loadWorkload('blob-get-1g', 'blob GET 1 GiB', {
+            unit: 'MiB/s',
+            paths: [blobPath(huge)],
+            connections: 2,
+            isUnread: true,
+          }),
+        ]
       : []),
   ],
 
@@ -152,31 +164,4 @@ async function staticFiles({ config, small, large, manifest }: Content, folder: 
     await writeFile(file, 'pieces' in bytes ? bytes.pieces : bytes)
   }
   return startNginx(folder)
-}
-
-type Asked = Omit<Load, 'seconds'> & { readonly isFullOnly?: boolean }
-
-function requests(id: string, title: string, { isFullOnly = false, ...asked }: Asked): Workload<Content> {
-  return {
-    id,
-    title,
-    unit: 'requests/s',
-    isFullOnly,
-    async measure(server, { seconds }): Promise<Sample> {
-      const { requestsPerSecond, p99 } = await load(server, { ...asked, seconds })
-      return { value: requestsPerSecond, p99 }
-    },
-  }
-}
-
-function bytes(id: string, title: string, asked: Omit<Load, 'seconds'>): Workload<Content> {
-  return {
-    id,
-    title,
-    unit: 'MiB/s',
-    async measure(server, { seconds }): Promise<Sample> {
-      const { bytesPerSecond, p99 } = await load(server, { ...asked, seconds })
-      return { value: bytesPerSecond / MIB, p99 }
-    },
-  }
 }

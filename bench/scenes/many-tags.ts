@@ -1,9 +1,9 @@
 /** A repository of many tags on one small image: what a nightly build makes of one in some years. */
-import { type Load, load } from '../load.ts'
+import { loadWorkload } from '../load-workload.ts'
 import { allPages } from '../paging.ts'
 import { type Blob, blobOf, manifestOf, type PushClient, sha256, withClients } from '../push-client.ts'
 import { repeated } from '../repeat.ts'
-import { type Sample, type Scale, type Scene, Unfit, type Workload } from '../scene.ts'
+import { type Scale, type Scene, Unfit, type Workload } from '../scene.ts'
 
 const REPOSITORY = 'bench/tags'
 const PAGE = 100
@@ -29,7 +29,7 @@ export function manyTags(counts: {
 }): Scene<Content> {
   return {
     id: `tags-${counts.full}`,
-    title: `A repository of ${counts.full.toLocaleString('en-US')} tags`,
+    title: counts.quick === 0 ? 'A repository of very many tags' : 'A repository of many tags',
     isFullOnly: counts.quick === 0,
     ...(counts.only && { only: counts.only }),
 
@@ -59,32 +59,20 @@ export function manyTags(counts: {
     },
 
     workloads: ({ count, manifest }) => {
-      const suffix = `${counts.full} tags`
+      const suffix = `${count.toLocaleString('en-US')} tags`
       return [
-        workload(`manifest-get-${counts.full}`, `manifest GET by tag, ${suffix}, at random`, {
+        loadWorkload(`manifest-get-${counts.full}`, `manifest GET by tag, ${suffix}, at random`, {
           paths: shuffled(count)
             .slice(0, PATHS)
             .map((n) => `/v2/${REPOSITORY}/manifests/${tagName(n)}`),
           digest: sha256(manifest),
         }),
-        workload(`tags-page-${counts.full}`, `tag list, a page of ${PAGE} from the middle of ${suffix}`, {
+        loadWorkload(`tags-page-${counts.full}`, `tag list, a page of ${PAGE} from the middle of ${suffix}`, {
           paths: [`/v2/${REPOSITORY}/tags/list?n=${PAGE}&last=${tagName(count >> 1)}`],
           connections: 4,
         }),
         whole(`tags-whole-${counts.full}`, `tag list of ${suffix}, whole`, count),
       ]
-    },
-  }
-}
-
-function workload(id: string, title: string, what: Omit<Load, 'seconds'>): Workload<Content> {
-  return {
-    id,
-    title,
-    unit: 'requests/s',
-    async measure(server, { seconds }): Promise<Sample> {
-      const { requestsPerSecond, p99 } = await load(server, { ...what, seconds })
-      return { value: requestsPerSecond, p99 }
     },
   }
 }

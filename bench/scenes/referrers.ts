@@ -1,5 +1,5 @@
 /** One image with many referrers, a few of them of the type that a verifier asks for. */
-import { load } from '../load.ts'
+import { loadWorkload } from '../load-workload.ts'
 import { allPages } from '../paging.ts'
 import { type Blob, blobOf, manifestOf, sha256, withClients } from '../push-client.ts'
 import { repeated } from '../repeat.ts'
@@ -27,10 +27,9 @@ export function referrers(counts: {
   readonly quick: number
   readonly only?: readonly string[]
 }): Scene<Content> {
-  const words = `${counts.full.toLocaleString('en-US')} referrers`
   return {
     id: `referrers-${counts.full}`,
-    title: `One image with ${words}`,
+    title: counts.quick === 0 ? 'One image with very many referrers' : 'One image with many referrers',
     isFullOnly: counts.quick === 0,
     ...(counts.only && { only: counts.only }),
 
@@ -69,16 +68,12 @@ export function referrers(counts: {
 
     workloads: ({ count, subject }) => {
       const path = `/v2/${REPOSITORY}/referrers/${sha256(subject)}`
+      const words = `${count.toLocaleString('en-US')} referrers`
       return [
-        {
-          id: `referrers-page-${counts.full}`,
-          title: `referrers, the first page of ${words}`,
-          unit: 'requests/s',
-          async measure(server, { seconds }) {
-            const { requestsPerSecond, p99 } = await load(server, { paths: [path], connections: 4, seconds })
-            return { value: requestsPerSecond, p99 }
-          },
-        },
+        loadWorkload(`referrers-page-${counts.full}`, `referrers, the first page of ${words}`, {
+          paths: [path],
+          connections: 4,
+        }),
         {
           id: `referrers-filtered-${counts.full}`,
           title: `referrers of one type, ${RARE_COUNT} of ${words}`,
