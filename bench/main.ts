@@ -30,7 +30,7 @@ const HELP = `Usage: npm run bench -- [options]
 
 Measures this registry, the others that can be had, and what the machine can do, in one run.
 
-  --quick           fewer and smaller workloads: about five minutes
+  --quick           fewer and smaller workloads
   --check           one round of a quick run, to see that it works; prints no table
   --only a,b        these workloads only (--list names them)
   --against a,b     beside these others only; --against none: beside none
