@@ -96,12 +96,19 @@ export interface Column {
   readonly nullable?: boolean
 }
 
+export interface IndexSpec {
+  readonly columns: readonly string[]
+  readonly unique?: boolean
+  /** The rows that it serves; absent: all. Each index of a row is a page that a push writes. */
+  readonly where?: string
+}
+
 /** A table folded from events, described once: made, compared and swapped from this description. */
 export interface TableSpec {
   readonly name: string
   readonly columns: readonly Column[]
   readonly key: readonly string[]
-  readonly indexes?: readonly { readonly columns: readonly string[]; readonly unique?: boolean }[]
+  readonly indexes?: readonly IndexSpec[]
   /** Narrow rows that are found by their key only. */
   readonly clustered?: boolean
 }
@@ -120,7 +127,10 @@ export function createTable(spec: TableSpec, traits: DatabaseTraits, prefix: str
   ]
   for (const [n, index] of (spec.indexes ?? []).entries()) {
     const name = `ix_${spec.name}_${n}_${generation}`
-    statements.push(`CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${name} ON ${table} (${index.columns.join(', ')})`)
+    const { columns, unique, where } = index
+    statements.push(
+      `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${name} ON ${table} (${columns.join(', ')})${where ? ` WHERE ${where}` : ''}`,
+    )
   }
   return statements
 }

@@ -62,10 +62,10 @@ async function above(sql: Sql, repositoryId: string, packageId: string): Promise
 /** Throws `retained` when a package of this repository that must stay uses the blob. */
 export async function refuseRetainedBlob(sql: Sql, repositoryId: string, blake3: string): Promise<void> {
   const users = await sql.all<{ package_id: string }>(
-    `SELECT e.package_id FROM blob_aliases a
-       JOIN manifest_edges e ON e.repository_id = ? AND e.digest = a.alias
+    `SELECT e.package_id FROM blobs b
+       JOIN manifest_edges e ON e.repository_id = ? AND e.digest IN (b.blake3, b.sha256, b.sha512)
        JOIN manifests m ON m.package_id = e.package_id AND m.status = 'live'
-     WHERE a.blake3 = ?`,
+     WHERE b.blake3 = ?`,
     [repositoryId, blake3],
   )
   for (const { package_id } of users) await refuseRetainedManifest(sql, repositoryId, package_id)

@@ -4,11 +4,11 @@ import type { View } from './view.ts'
 
 export const blobsView: View = {
   name: 'blobs',
-  version: 1,
+  version: 2,
   tables: [
     {
       name: 'blobs',
-      columns: [text('blake3'), text('sha256'), integer('size'), text('created_at')],
+      columns: [text('blake3'), text('sha256'), optional(text('sha512')), integer('size'), text('created_at')],
       key: ['blake3'],
       clustered: true,
     },
@@ -17,23 +17,26 @@ export const blobsView: View = {
       name: 'blob_aliases',
       columns: [text('alias'), text('blake3')],
       key: ['alias'],
-      indexes: [{ columns: ['blake3'] }],
       clustered: true,
     },
   ],
   folds(table) {
+    const blobs = table('blobs')
     const alias = `INSERT INTO ${table('blob_aliases')} (alias, blake3) VALUES (?, ?) ON CONFLICT (alias) DO NOTHING`
     return {
       on: {
         'v1.blob.stored': async (sql, { payload: p, createdAt }) => {
           await sql.run(
-            `INSERT INTO ${table('blobs')} (blake3, sha256, size, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (blake3) DO NOTHING`,
+            `INSERT INTO ${blobs} (blake3, sha256, sha512, size, created_at) VALUES (?, ?, NULL, ?, ?) ON CONFLICT (blake3) DO NOTHING`,
             [p.blake3, p.sha256, p.size, createdAt],
           )
           await sql.run(alias, [p.blake3, p.blake3])
           await sql.run(alias, [p.sha256, p.blake3])
         },
-        'v1.blob.alias_added': (sql, event) => sql.run(alias, [event.payload.alias, event.subjectId]),
+        'v1.blob.alias_added': async (sql, { payload: p, subjectId }) => {
+          await sql.run(alias, [p.alias, subjectId])
+          await sql.run(`UPDATE ${blobs} SET sha512 = ? WHERE blake3 = ?`, [p.alias, subjectId])
+        },
       },
     }
   },
@@ -41,7 +44,7 @@ export const blobsView: View = {
 
 export const storageLocationsView: View = {
   name: 'storage_locations',
-  version: 1,
+  version: 2,
   tables: [
     {
       name: 'storage_locations',
@@ -59,7 +62,8 @@ export const storageLocationsView: View = {
         optional(text('mismatch')),
       ],
       key: ['blake3', 'backend_id'],
-      indexes: [{ columns: ['status', 'blake3'] }, { columns: ['location_id'], unique: true }],
+      indexes: [{ columns: ['blake3'], where: "status = 'failed'" }],
+      clustered: true,
     },
   ],
   folds(table) {

@@ -6,7 +6,7 @@ import type { View } from './view.ts'
 
 export const filesView: View = {
   name: 'files',
-  version: 1,
+  version: 2,
   tables: [
     {
       name: 'files',
@@ -27,6 +27,7 @@ export const filesView: View = {
         { columns: ['package_id', 'path_key'], unique: true },
         { columns: ['digest'] },
       ],
+      clustered: true,
     },
   ],
   folds(table) {

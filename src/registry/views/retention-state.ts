@@ -4,13 +4,14 @@ import type { View } from './view.ts'
 
 export const retentionStateView: View = {
   name: 'retention_state',
-  version: 1,
+  version: 2,
   tables: [
     {
       name: 'retention_state',
       columns: [text('package_id'), text('retention_class'), optional(text('expires_at')), integer('eligible')],
       key: ['package_id'],
       indexes: [{ columns: ['expires_at', 'package_id'] }],
+      clustered: true,
     },
   ],
   folds(table) {
