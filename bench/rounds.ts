@@ -176,7 +176,8 @@ class SceneRun<Content> {
   }
 
   async #measure(id: string, workload: Workload<Content>, server: Running): Promise<void> {
-    const { seconds, warmSeconds } = this.#options.scale
+    const { seconds, warmSeconds: usual } = this.#options.scale
+    const warmSeconds = usual && Math.max(usual, workload.warmSeconds ?? 0)
     const content = this.#content
     const samples = this.#samples.get(workload.id) ?? {}
     this.#samples.set(workload.id, samples)

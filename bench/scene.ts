@@ -38,6 +38,8 @@ export interface Workload<Content> {
   readonly isLessBetter?: true
   /** Left out of a quick run. */
   readonly isFullOnly?: boolean
+  /** Of the load before it that does not count, where the run's own is too short for a compiler. */
+  readonly warmSeconds?: number
   /** Measured as the server stands, without the same load before it. */
   readonly isCold?: true
   /** Measured in the first round alone: it takes long, or says the same each time. */

@@ -29,7 +29,12 @@ export interface Peer {
   readonly args: (place: Place) => readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly promises: Omit<Promises, 'authentication'>
+  /** As of a contestant. */
+  readonly scenes?: readonly string[]
 }
+
+/** Of a registry that flushes more than another one of the same program, and reads alike. */
+const WRITES = ['pushes', 'mixed']
 
 export const PEERS: readonly Peer[] = [
   {
@@ -62,13 +67,14 @@ export const PEERS: readonly Peer[] = [
     id: 'zot-commit',
     program: 'zot',
     variant: 'commit: true',
+    scenes: WRITES,
     template: 'zot-commit.json',
     args: ({ config }) => ['serve', config],
     promises: {
       // storage/local/driver.go: Sync where a file is closed, a rename and a link without.
       durable: 'files are flushed, folders are not',
       isFlushing: true,
-      configuration: 'its example with commit and minimal build',
+      configuration: 'its example with commit and minimal build; measured where something is pushed',
     },
   },
   {
@@ -92,6 +98,7 @@ export const PEERS: readonly Peer[] = [
     id: 'angos-sync',
     program: 'angos',
     variant: 'sync_to_disk',
+    scenes: WRITES,
     template: 'angos-sync.toml',
     args: ({ config }) => ['--config', config, 'server'],
     env: { RUST_LOG: 'error' },
@@ -99,7 +106,7 @@ export const PEERS: readonly Peer[] = [
       // crates/storage/src/fs: put and create_if_absent flush, write_upload and move_object do not.
       durable: 'manifests and links are flushed; blobs and folders are not',
       isFlushing: true,
-      configuration: "its quick start's, with sync_to_disk",
+      configuration: "its quick start's, with sync_to_disk; measured where something is pushed",
     },
   },
 ]
@@ -153,6 +160,7 @@ function contestant(peer: Peer, { path, version }: Found): Contestant {
     title: titleOf(peer, version),
     kind: 'registry',
     promises: { ...peer.promises, authentication: 'off: it is not in that configuration' },
+    ...(peer.scenes && { scenes: peer.scenes }),
     start: (folder) => start(peer, path, folder),
   }
 }
