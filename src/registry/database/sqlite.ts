@@ -20,8 +20,6 @@ import { turnReader } from './turn-reader.ts'
 /** A PASSIVE checkpoint starts when the WAL is this long. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024
 const CHECKPOINT_FLUSHES = 256
-/** How often the WAL is measured: a system call for each flush would tell nothing new. */
-const MEASURED_FLUSHES = 16
 /** Writers pause once for a truncating checkpoint when it is this long. */
 const TRUNCATE_BYTES = 128 * 1024 * 1024
 /** Each waits a second for readers that are in the way. */
@@ -161,7 +159,7 @@ interface Wal {
   flush(): Promise<void>
   /** For whoever does not flush: a WAL whose length nobody knows would grow for ever. */
   measure(): Promise<void>
-  /** Bytes at the last measurement, which is at most some flushes old. */
+  /** Bytes at the last flush or measurement. */
   size(): number
   close(): Promise<void>
 }
@@ -170,20 +168,22 @@ interface Wal {
 async function openWal(path: string): Promise<Wal> {
   const walPath = `${path}-wal`
   let handle: FileHandle | undefined
+  let inode = -1
   let lastSize = 0
-  let flushes = 0
-  const measure = async () => {
-    lastSize = (await stat(walPath)).size
-  }
   return {
     async flush() {
-      // SQLite makes and removes the file with its first and last connection, which is longer than this one is open.
-      handle ??= await open(walPath, 'r')
-      if (flushes % MEASURED_FLUSHES === 0) await measure()
-      flushes += 1
+      const facts = await stat(walPath)
+      lastSize = facts.size
+      if (!handle || facts.ino !== inode) {
+        await handle?.close()
+        handle = await open(walPath, 'r')
+        inode = facts.ino
+      }
       await handle.datasync()
     },
-    measure,
+    async measure() {
+      lastSize = (await stat(walPath)).size
+    },
     size: () => lastSize,
     close: async () => void (await handle?.close()),
   }
@@ -237,7 +237,6 @@ function startCheckpointer(path: string, wal: Wal): Checkpointer {
       if (wal.size() < limit) return
       await ask('TRUNCATE')
       await wal.flush()
-      await wal.measure()
       // Where a reader was in the way the WAL stays long: do not pause every batch for it.
       limit = Math.max(TRUNCATE_BYTES, wal.size() + TRUNCATE_BYTES / 4)
     },
@@ -245,7 +244,6 @@ function startCheckpointer(path: string, wal: Wal): Checkpointer {
       for (let attempt = 0; attempt < EMPTY_ATTEMPTS; attempt += 1) {
         await ask('TRUNCATE')
         await wal.flush()
-        await wal.measure()
         if (wal.size() === 0) return
         await sleep(BUSY_RETRY_MS)
       }
