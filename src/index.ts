@@ -105,6 +105,8 @@ export type {
   PageRequest,
   Progress,
   Reference,
+  ReferrerIndex,
+  ReferrerPageRequest,
   Referrers,
   RefPair,
   RefStore,

@@ -2,6 +2,7 @@
  * Manifests by the name they were last asked by. Pulls ask for the same few tags over and over. An entry counts only
  * while the database is unchanged; where the engine cannot tell, nothing is kept (core-rules 5).
  */
+import { ByteCache } from './byte-cache.ts'
 import type { Database } from './database/sql.ts'
 import type { Reference } from './names.ts'
 import type { Manifest } from './registry.ts'
@@ -18,22 +19,18 @@ export interface ManifestCache {
 export function createManifestCache(database: Database): ManifestCache | undefined {
   const { readVersion } = database
   if (readVersion === undefined) return undefined
-  const kept = new Map<string, Manifest>()
+  const kept = new ByteCache<Manifest>(LIMIT_BYTES)
   let version = Number.NaN
-  let bytes = 0
   return {
     find(repository, reference) {
       const now = readVersion()
       if (now === version) return kept.get(keyOf(repository, reference))
       version = now
       kept.clear()
-      bytes = 0
       return undefined
     },
     keep(repository, reference, manifest) {
-      if (readVersion() !== version || bytes + manifest.size > LIMIT_BYTES) return
-      bytes += manifest.size
-      kept.set(keyOf(repository, reference), manifest)
+      if (readVersion() === version) kept.set(keyOf(repository, reference), manifest, manifest.size)
     },
   }
 }

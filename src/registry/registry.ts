@@ -355,13 +355,35 @@ export interface Tags {
   remove(repository: RepositoryName, tag: Tag, options: { actor: string; packageId?: string }): Promise<void>
 }
 
+export interface ReferrerPageRequest {
+  /** Absent or empty: of every type. */
+  readonly artifactTypes?: readonly string[]
+  readonly limit: number
+  /** Digest after which the page begins. */
+  readonly after?: string
+}
+
+/** A page of referrers as an OCI index. */
+export interface ReferrerIndex {
+  /** Shared with whoever asks for the same page: not to be changed. */
+  readonly bytes: Uint8Array
+  /** What the following page begins after, absent on the last. */
+  readonly next?: string
+}
+
 export interface Referrers {
   /** Empty for a subject or repository that nothing refers to. */
   list(
     repository: RepositoryName,
     subject: Digest,
-    page: { artifactTypes?: readonly string[]; limit: number; after?: string },
+    page: ReferrerPageRequest,
   ): Promise<{ referrers: readonly Descriptor[]; next?: string }>
+  /** The same list as bytes. Where a page of `limit` would have more than `indexBytes`, it is shorter; one referrer fits always. */
+  index(
+    repository: RepositoryName,
+    subject: Digest,
+    page: ReferrerPageRequest & { readonly indexBytes: number },
+  ): Promise<ReferrerIndex>
 }
 
 export interface Catalog {

@@ -18,7 +18,7 @@ import { decodeCursor, encodeCursor } from './cursors.ts'
 import { isRegistryError } from './errors.ts'
 import { parseManifest } from './manifest/oci-manifest.ts'
 import { readPackageRow } from './package-rows.ts'
-import { readReferrers } from './referrers.ts'
+import { readReferrers } from './referrer-rows.ts'
 import type { Page, PageRequest } from './registry.ts'
 
 export interface CheckedSignature extends Verdict {

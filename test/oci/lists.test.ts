@@ -121,6 +121,16 @@ describe('referrers', () => {
     expect(((await door.send('GET', PATH)).json as typeof empty).manifests).toHaveLength(2)
   })
 
+  test('are shown to whom may pull only, also once they were made for another', async () => {
+    await using door = await openDoor()
+    await door.putManifest('team/app', imageManifest({ subject }))
+    for (let n = 0; n < 2; n++) {
+      const [mine, nobodys] = [await door.send('GET', PATH), await door.send('GET', PATH, { token: null })]
+      expect((mine.json as typeof empty).manifests).toHaveLength(1)
+      expect([nobodys.status, nobodys.code]).toEqual([401, 'UNAUTHORIZED'])
+    }
+  })
+
   test('come in pages that a client can read, however large their annotations are', async () => {
     await using door = await openDoor()
     const count = 4

@@ -62,6 +62,24 @@ it('referrers of every type are found by digest', async () => {
   expect(plans).toEqual([expect.stringMatching(/subject_digest=\? AND digest>\?/)])
 })
 
+it('the state of a list of referrers is read by keys alone, whatever is in it', async () => {
+  const subject = imageOf()
+  const { digest } = await putManifest(store, 'team/app', subject, 'v1')
+  await putManifest(store, 'team/app', imageOf({ subject: descriptorOf(subject) }))
+  const plans = await plansOf('repositories', () =>
+    store.registry.referrers.index(TEAM, digest, { limit: 1, indexBytes: 1_000 }),
+  )
+  expect(plans.filter((detail) => !/SCALAR SUBQUERY/.test(detail))).toEqual([
+    expect.stringMatching(/r USING INDEX \S+ \(name=\?\)/),
+    expect.stringMatching(/log_head USING INTEGER PRIMARY KEY/),
+    expect.stringMatching(/view_versions USING INDEX \S+ \(name=\?\)/),
+    expect.stringMatching(/events USING COVERING INDEX \S+ \(event_type=\?\)/),
+    expect.stringMatching(
+      /referrers USING COVERING INDEX ix_referrers_1_\S+ \(repository_id=\? AND subject_digest=\?\)/,
+    ),
+  ])
+})
+
 it('a manifest is found by its digest', async () => {
   const { digest } = await putManifest(store, 'team/app', imageOf(), 'v1')
   const plans = await plansOf('manifests', () => store.registry.manifests.get(TEAM, { digest: requireDigest(digest) }))

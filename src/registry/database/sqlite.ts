@@ -88,13 +88,16 @@ export async function openSqliteLock(path: string): Promise<{ close(): void }> {
   return connection
 }
 
-/** Statements prepared once each, by their text. */
+/**
+ * Statements prepared once each, by their text. SQLite plans an ordered statement by the values that are bound, and so anew each time that
+ * one is: 25 microseconds where the look-up takes 3. It looks at bare parameters only, and `+?` is the same value and none.
+ */
 export function statements(connection: Sqlite.Database): Sql & { prepare(sql: string): Sqlite.Statement } {
   const prepared = new Map<string, Sqlite.Statement>()
   const prepare = (sql: string): Sqlite.Statement => {
     let statement = prepared.get(sql)
     if (!statement) {
-      statement = connection.prepare(sql)
+      statement = connection.prepare(sql.replaceAll('?', '+?'))
       prepared.set(sql, statement)
     }
     return statement

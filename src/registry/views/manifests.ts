@@ -1,6 +1,8 @@
 /** Manifests with their bytes, what they name, and who refers to whom. */
-import canonicalize from 'canonicalize'
-import { bytes, integer, optional, text } from '../database/sql.ts'
+import { bytes, integer, optional, type Sql, text } from '../database/sql.ts'
+import type { EventPayloads, RecordedEvent } from '../events/event.ts'
+import type { ParsedManifest } from '../manifest/oci-manifest.ts'
+import type { Descriptor } from '../registry.ts'
 import { manifestFacts } from './manifest-facts.ts'
 import type { View } from './view.ts'
 
@@ -82,7 +84,7 @@ export const manifestsView: View = {
 
 export const referrersView: View = {
   name: 'referrers',
-  version: 2,
+  version: 3,
   tables: [
     {
       name: 'referrers',
@@ -91,49 +93,64 @@ export const referrersView: View = {
         text('subject_digest'),
         text('digest'),
         text('package_id'),
-        text('media_type'),
         optional(text('artifact_type')),
-        integer('size'),
-        optional(text('annotations')),
+        // The JSON text of the OCI descriptor: a page is put together of a thousand of them.
+        text('descriptor'),
         integer('live'),
+        // Sequence of the event that did it last: the highest of a subject is the state that its list is in.
+        integer('changed'),
       ],
       // Not clustered: SQLite would take the key for a list of one type too, and look at every referrer of the subject.
       key: ['repository_id', 'subject_digest', 'digest', 'package_id'],
       indexes: [
         { columns: ['repository_id', 'subject_digest', 'artifact_type', 'digest'] },
+        { columns: ['repository_id', 'subject_digest', 'changed'] },
         { columns: ['package_id'] },
       ],
     },
   ],
   folds(table) {
     const referrers = table('referrers')
+    const set = (sql: Sql, { subjectId, sequence }: RecordedEvent, live: 0 | 1) =>
+      sql.run(`UPDATE ${referrers} SET live = ?, changed = ? WHERE package_id = ?`, [live, sequence, subjectId])
     return {
       on: {
-        'v1.manifest.put': async (sql, { payload: p, subjectId }) => {
+        'v1.manifest.put': async (sql, { payload: p, subjectId, sequence }) => {
           const { parsed } = manifestFacts(p)
           if (!parsed.subject) return
           await sql.run(
-            `INSERT INTO ${referrers} (repository_id, subject_digest, digest, package_id, media_type, artifact_type, size, annotations, live)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)`,
+            `INSERT INTO ${referrers} (repository_id, subject_digest, digest, package_id, artifact_type, descriptor, live, changed)
+             VALUES (?, ?, ?, ?, ?, ?, 1, ?)`,
             [
               p.repository_id,
               parsed.subject.digest,
               p.digest,
               subjectId,
-              p.media_type,
               parsed.referrerType ?? null,
-              p.bytes.length,
-              parsed.annotations ? (canonicalize(parsed.annotations) ?? null) : null,
+              JSON.stringify(descriptorOf(p, parsed)),
+              sequence,
             ],
           )
         },
-        'v1.manifest.deleted': (sql, event) =>
-          sql.run(`UPDATE ${referrers} SET live = 0 WHERE package_id = ?`, [event.subjectId]),
-        'v1.manifest.restored': (sql, event) =>
-          sql.run(`UPDATE ${referrers} SET live = 1 WHERE package_id = ?`, [event.subjectId]),
+        'v1.manifest.deleted': (sql, event) => set(sql, event, 0),
+        'v1.manifest.restored': (sql, event) => set(sql, event, 1),
         'v1.package.erased': (sql, event) =>
           sql.run(`DELETE FROM ${referrers} WHERE package_id = ?`, [event.subjectId]),
       },
     }
   },
+}
+
+/** As lists of referrers show it. */
+function descriptorOf(
+  { media_type: mediaType, digest, bytes }: EventPayloads['v1.manifest.put'],
+  { referrerType, annotations }: ParsedManifest,
+): Descriptor {
+  return {
+    mediaType,
+    digest,
+    size: bytes.length,
+    ...(referrerType ? { artifactType: referrerType } : {}),
+    ...(annotations ? { annotations } : {}),
+  }
 }
