@@ -34,7 +34,7 @@ Measures this registry, the others that can be had, and what the machine can do,
   --check           one round of a quick run, to see that it works; prints no table
   --only a,b        these workloads only (--list names them)
   --against a,b     beside these others only; --against none: beside none
-  --rounds N        rounds, 3 when not given
+  --rounds N        rounds; when not given 3, of a quick run 2
   --alone           instead: what only this registry has, against itself or a limit
   --build           builds the others that can be built, and ends
   --list            names workloads and contestants, and ends
@@ -130,7 +130,7 @@ async function main(): Promise<number> {
 
 function scaleOf(): Scale {
   if (values.check) return { ...QUICK, rounds: 1, warmSeconds: 0 }
-  const rounds = Number(values.rounds ?? 3)
+  const rounds = Number(values.rounds ?? (values.quick ? QUICK : FULL).rounds)
   if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number from 1')
   return { ...(values.quick ? QUICK : FULL), rounds }
 }

@@ -176,8 +176,8 @@ class SceneRun<Content> {
   }
 
   async #measure(id: string, workload: Workload<Content>, server: Running): Promise<void> {
-    const { seconds, warmSeconds: usual } = this.#options.scale
-    const warmSeconds = usual && Math.max(usual, workload.warmSeconds ?? 0)
+    const { seconds, isQuick, warmSeconds: usual } = this.#options.scale
+    const warmSeconds = isQuick ? usual : Math.max(usual, workload.warmSeconds ?? 0)
     const content = this.#content
     const samples = this.#samples.get(workload.id) ?? {}
     this.#samples.set(workload.id, samples)

@@ -66,7 +66,11 @@ export const content: Scene<Content> = {
       paths: [manifestPath(TAG)],
       method: 'HEAD',
     }),
-    loadWorkload('blob-get-4k', 'blob GET 4 KiB', { paths: [blobPath(small)], digest: small.digest }),
+    loadWorkload('blob-get-4k', 'blob GET 4 KiB', {
+      isFullOnly: true,
+      paths: [blobPath(small)],
+      digest: small.digest,
+    }),
     loadWorkload('blob-get-10m', 'blob GET 10 MiB', {
       unit: 'MiB/s',
       paths: [blobPath(large)],
