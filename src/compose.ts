@@ -6,19 +6,20 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import type { Logger } from 'pino'
-import { Counter, Registry as MetricsRegistry } from 'prom-client'
 import { MIGRATIONS } from '../migrations/index.ts'
 import { type Config, ConfigError } from './config.ts'
 import {
-  collectProcessMetrics,
+  type Counted,
   createDispatcher,
   createHttpServer,
+  createMetrics,
   createOrigins,
+  createTally,
   type Guard,
+  type Metrics,
   metricsEndpoint,
   mount,
   requestLog,
-  requestMetrics,
   type Surface,
   sumOfMetrics,
 } from './http/index.ts'
@@ -99,9 +100,9 @@ export async function openApplication(
   const isFirst = membership?.isFirst ?? true
   const locks = membership ? joinServeLocks(config) : takeServeLocks(config)
   try {
-    const metrics = new MetricsRegistry()
+    const alarms = countAlarms(logger)
     const registry = await openRegistryFor(config, {
-      alarm: alarmFor(logger, metrics),
+      alarm: alarms.alarm,
       // Leases of processes that live are not broken: those of a worker that died lapse by themselves.
       soleServer: isFirst && config.database.kind === 'sqlite',
       isPrepared: !isFirst,
@@ -111,7 +112,7 @@ export async function openApplication(
       ...(membership && { onFolderFailure: stopFor('a folder of the store', logger) }),
     })
     if (isFirst) await warn(registry, logger)
-    return application(config, { logger, metrics, registry, locks, membership })
+    return application(config, { logger, metrics: createMetrics([alarms.counted]), registry, locks, membership })
   } catch (error) {
     releaseAll(locks)
     throw error
@@ -144,7 +145,7 @@ function application(
   config: Config,
   parts: {
     logger: Logger
-    metrics: MetricsRegistry
+    metrics: Metrics
     registry: OpenedRegistry
     locks: readonly ServeLock[]
     membership: Membership | undefined
@@ -160,10 +161,9 @@ function application(
     guard,
     origins,
     log: logger,
-    observers: [requestLog(logger), requestMetrics(metrics)],
+    observers: [requestLog(logger), metrics.requests],
     handover: config.server.fileHandover,
   }
-  collectProcessMetrics(metrics)
   const transport = transportHeaders(config)
   const ociDoor = ociSurface(shared)
   const oci = {
@@ -196,7 +196,7 @@ function application(
         () => undefined,
         (error) => logger.error({ err: error }, 'expired uploads could not be swept'),
       ),
-    measure: () => metrics.getMetricsAsJSON(),
+    measure: () => metrics.measure(),
     async listen() {
       // Each process of a server listens for itself, and the kernel shares connections out (ADR 0014).
       const isShared = membership !== undefined
@@ -276,15 +276,17 @@ function schemaOf(config: Config): SchemaOptions {
   return { location: config.database, migrations: MIGRATIONS, views: VIEWS }
 }
 
-function alarmFor(logger: Logger, metrics: MetricsRegistry): Alarm {
-  const alarms = new Counter({
+function countAlarms(logger: Logger): { alarm: Alarm; counted: Counted } {
+  const tally = createTally({
     name: 'artifactstore_content_alarms_total',
     help: 'Blobs that the log knows and the store lacks or has damaged.',
-    labelNames: ['what'],
-    registers: [metrics],
+    label: 'what',
   })
-  return (what, detail) => {
-    alarms.inc({ what })
-    logger.error({ alarm: what, ...detail }, 'stored content is missing or damaged')
+  return {
+    counted: tally.counted,
+    alarm(what, detail) {
+      tally.add(what)
+      logger.error({ alarm: what, ...detail }, 'stored content is missing or damaged')
+    },
   }
 }

@@ -47,6 +47,10 @@ describe('in a tree that breaks each rule', () => {
         'src/registry/tags.ts imports better-sqlite3: it is reserved for src/registry/database/',
         'src/registry/tags.ts imports src/registry/manifest/cbor-encoder.ts: it is reserved for src/registry/manifest/canonical-cbor.ts and src/registry/manifest/cbor-',
       ],
+      'a server starts without what it may never need': [
+        'src/compose.ts imports node:http, which every start would load: load it when it is needed',
+        'src/storage/store.ts imports node:http, which every start would load: load it when it is needed',
+      ],
       'only config.ts reads process.env': [
         'src/config/values.ts reads process.env: only src/config.ts does',
         'src/http/utils.ts reads process.env: only src/config.ts does',
@@ -63,7 +67,7 @@ describe('in a tree that breaks each rule', () => {
         "src/registry/database/sqlite.ts uses open of node:fs: SQLite alone opens the database's files",
         'src/registry/tags.ts names the -wal file: src/registry/database/sqlite.ts alone does',
       ],
-      'files stay short': ['src/compose.ts has 13 lines: 12 is the limit'],
+      'files stay short': ['src/compose.ts has 15 lines: 12 is the limit'],
       'file names say what a file is for': ["src/http/utils.ts: 'utils' names no concept"],
       'exports have names': ['src/cli/index.ts has a default export'],
     })

@@ -1,5 +1,7 @@
 /** What a command works with: its streams, its settings, its server. One value, so that tests can run commands whole. */
 import type { ApiClient } from './api-client.ts'
+import type { CliFailure } from './failure.ts'
+import type { RetryPolicy } from './retry.ts'
 import { formatTable, type OutputStream, printable } from './terminal.ts'
 
 /** The client's slice of the configuration. */
@@ -64,6 +66,20 @@ export interface StoreCommands {
     readonly settings: readonly { name: string; path: string; value: string; origin: string }[]
     readonly warnings: readonly string[]
   }
+}
+
+/** What the command line is handed by whoever starts it. */
+export interface CliEnvironment {
+  readonly cwd: string
+  readonly version: string
+  /** Read only by commands that need it. Throws when the configuration is not valid. */
+  readonly settings: () => ClientSettings
+  readonly store: StoreCommands
+  /** Words for errors of other layers. */
+  readonly explain?: (error: unknown) => CliFailure | undefined
+  readonly streams?: Streams
+  /** In place of a minute of waiting. */
+  readonly retry?: RetryPolicy
 }
 
 export interface CommandContext extends Streams {

@@ -1,6 +1,5 @@
-/** argv to a command and its outcome to an exit code: the one place that prints failures. */
+/** The commands, their options and what they are handed: argv to a command that has run. */
 import { Command, CommanderError } from 'commander'
-import { problemType } from '../native-api/wire.ts'
 import { ApiClient } from './api-client.ts'
 import { registerAccess } from './commands/access.ts'
 import { registerCompletion } from './commands/completion.ts'
@@ -19,30 +18,16 @@ import { registerToken } from './commands/token.ts'
 import { registerVerify } from './commands/verify.ts'
 import { registerVersion } from './commands/version.ts'
 import {
+  type CliEnvironment,
   type ClientSettings,
   type CommandContext,
   type GlobalOptions,
   outputOf,
-  type StoreCommands,
   type Streams,
 } from './context.ts'
 import { findToken } from './credentials.ts'
-import { type CliFailure, EXIT, EXIT_MEANINGS, type ExitCode, failureOf, usageError } from './failure.ts'
-import { NO_RETRY, type RetryPolicy, retryPolicy } from './retry.ts'
-import { printable } from './terminal.ts'
-
-export interface CliEnvironment {
-  readonly cwd: string
-  readonly version: string
-  /** Read only by commands that need it. Throws when the configuration is not valid. */
-  readonly settings: () => ClientSettings
-  readonly store: StoreCommands
-  /** Words for errors of other layers. */
-  readonly explain?: (error: unknown) => CliFailure | undefined
-  readonly streams?: Streams
-  /** In place of a minute of waiting. */
-  readonly retry?: RetryPolicy
-}
+import { type CliError, EXIT, EXIT_MEANINGS, type ExitCode, usageError } from './failure.ts'
+import { NO_RETRY, retryPolicy } from './retry.ts'
 
 /** What a command does. What it resolves with is the exit code; nothing is 0. */
 // biome-ignore lint/suspicious/noExplicitAny: commander hands over arguments untyped; each command states its own
@@ -50,9 +35,12 @@ export type Handler = (context: CommandContext, ...args: any[]) => Promise<ExitC
 /** A handler as a commander action. */
 export type Runner = (handler: Handler) => (...args: unknown[]) => Promise<void>
 
-/** Runs one command line and resolves with its exit code. Never throws. */
-export async function run(argv: readonly string[], environment: CliEnvironment): Promise<ExitCode> {
-  const streams = environment.streams ?? process
+/** Runs one command line and resolves with its exit code. Throws what the command did, and a usage error for what is none. */
+export async function runProgram(
+  argv: readonly string[],
+  environment: CliEnvironment,
+  streams: Streams,
+): Promise<ExitCode> {
   let exit: ExitCode = EXIT.ok
   const runner: Runner =
     (handler) =>
@@ -68,11 +56,9 @@ export async function run(argv: readonly string[], environment: CliEnvironment):
     await program.parseAsync(argv as string[], { from: 'user' })
     return exit
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
-    const failure =
-      environment.explain?.(error) ?? (error instanceof CommanderError ? usageOf(error) : failureOf(error))
-    print(failure, streams, argv.includes('--json'))
-    return failure.exit
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return EXIT.ok
+    throw usageOf(error)
   }
 }
 
@@ -166,20 +152,8 @@ function parseApiUrl(text: string): string {
   return url.href.replace(/\/+$/, '')
 }
 
-function usageOf(error: CommanderError): CliFailure {
+function usageOf(error: CommanderError): CliError {
   const message = error.message.replace(/^error: /, '').replace('\n', ' ')
   const text = message === '(outputHelp)' ? 'a command is missing' : message
-  return { code: 'usage', message: `${text}; see artifactstore --help`, exit: EXIT.usage }
-}
-
-/** One sentence, or with --json one problem document (RFC 9457) with the exit code beside it. */
-function print(failure: CliFailure, streams: Streams, asJson: boolean): void {
-  if (!asJson) {
-    const lines = failure.message.split('\n').map(printable)
-    streams.stderr.write(`error: ${lines.join('\n')}\n`)
-    return
-  }
-  const problem = failure.problem ?? { type: problemType(failure.code), title: failure.code, detail: failure.message }
-  const problems = failure.problems ? { problems: failure.problems } : {}
-  streams.stderr.write(`${JSON.stringify({ ...problem, ...problems, exit_code: failure.exit })}\n`)
+  return usageError(`${text}; see artifactstore --help`)
 }

@@ -1,10 +1,18 @@
 /** Where settings come from: the environment, `./.env`, the configuration file; and the schema of that file. */
 import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
-import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml'
+import type * as Validation from 'ajv/dist/2020.js'
+import type { ErrorObject } from 'ajv/dist/2020.js'
+import type * as Yaml from 'yaml'
+import type { Document, LineCounter } from 'yaml'
 import { SETTING_PATHS, SETTINGS, type Setting, type SettingPath } from './settings.ts'
+
+// Loaded where there is a file to read: 80 ms that the environment alone does not need.
+const require = createRequire(import.meta.url)
+const yaml = () => require('yaml') as typeof Yaml
+const validation = () => require('ajv/dist/2020.js') as typeof Validation
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -50,6 +58,7 @@ export function readConfigFile(
     problems.push(`${shown} cannot be read (${(error as NodeJS.ErrnoException).code})`)
     return new Map()
   }
+  const { LineCounter, parseDocument } = yaml()
   const lines = new LineCounter()
   const document = parseDocument(content, { lineCounter: lines })
   if (document.errors.length > 0) {
@@ -62,6 +71,7 @@ export function readConfigFile(
   }
   const value: unknown = document.toJS() ?? {}
   const lineOf = (path: readonly string[]) => lineAt(document, lines, path)
+  const { Ajv2020 } = validation()
   const validate = new Ajv2020({ allErrors: true, verbose: true, strict: false }).compile(configSchema())
   const badPaths = new Set<string>()
   if (!validate(value)) {
@@ -146,6 +156,7 @@ function explain(error: ErrorObject): string {
 }
 
 function lineAt(document: Document, lines: LineCounter, path: readonly string[]): number {
+  const { isMap, isNode } = yaml()
   for (let length = path.length; length > 0; length -= 1) {
     const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
     // The key's line, not the value's: a list's value begins a line later.

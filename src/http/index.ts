@@ -21,16 +21,17 @@ export {
   type Span,
   type UploadSpan,
 } from './content-range.ts'
+export { type Counted, createTally } from './counts.ts'
 export { createDispatcher } from './dispatcher.ts'
 export type { Access, ApiRequest, Endpoint, Identity, Need } from './endpoint.ts'
 export type { FileHandover } from './file-handover.ts'
 export { healthReply } from './health.ts'
 export {
-  collectProcessMetrics,
+  createMetrics,
+  type Metrics,
   type MetricsPart,
   type MetricsSource,
   metricsEndpoint,
-  requestMetrics,
   sumOfMetrics,
 } from './metrics.ts'
 export { mount } from './mount.ts'

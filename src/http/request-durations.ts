@@ -2,7 +2,7 @@
  * A histogram of request durations, in the place of prom-client's own: that one finds its series by sorting and joining all
  * labels and its bucket by a decimal number as text, which took 6 % of a manifest GET. prom-client still exposes it.
  */
-import type { Metric, MetricValueWithName, Registry } from 'prom-client'
+import { type Counted, type CountedValue, counted } from './counts.ts'
 
 const NAME = 'artifactstore_http_request_duration_seconds'
 /** Upper bounds in seconds. From a manifest out of memory to a blob of many gigabytes. */
@@ -18,30 +18,16 @@ interface Series {
 }
 
 export interface RequestDurations {
+  readonly counted: Counted
   observe(request: { route: string; method: string; status: number; milliseconds: number }): void
 }
 
-/** Registered under its name. */
-export function requestDurations(registry: Registry): RequestDurations {
+export function createRequestDurations(): RequestDurations {
   /** By route, and then by method and status in one number. */
   const routes = new Map<string, Map<number, Series>>()
-  const exposed = {
-    name: NAME,
-    help: 'From the head of a request to the end of its answer.',
-    type: 'histogram',
-    aggregator: 'sum',
-    get: async () => ({
-      name: NAME,
-      help: exposed.help,
-      type: exposed.type,
-      aggregator: 'sum',
-      values: valuesOf(routes),
-    }),
-    reset: () => routes.clear(),
-  }
-  // prom-client asks a registered metric for nothing but these; its type wants the whole class.
-  registry.registerMetric(exposed as unknown as Metric)
+  const help = 'From the head of a request to the end of its answer.'
   return {
+    counted: counted({ name: NAME, help, type: 'histogram' }, () => valuesOf(routes)),
     observe({ route, method, status, milliseconds }) {
       const seconds = milliseconds / 1_000
       const series = seriesOf(routes, route, keyOf(method, status))
@@ -77,8 +63,8 @@ function bucketOf(seconds: number): number {
 }
 
 /** As the exposition format has them: each bucket with all below it, then `+Inf`, sum and count. */
-function valuesOf(routes: ReadonlyMap<string, ReadonlyMap<number, Series>>): MetricValueWithName<string>[] {
-  const values: MetricValueWithName<string>[] = []
+function valuesOf(routes: ReadonlyMap<string, ReadonlyMap<number, Series>>): CountedValue[] {
+  const values: CountedValue[] = []
   for (const [route, ofRoute] of routes) {
     for (const [key, { counts, sum }] of ofRoute) {
       const method = METHODS[key % (OTHER + 1)] ?? 'OTHER'

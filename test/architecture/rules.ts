@@ -11,8 +11,10 @@ import {
   LAYERS,
   type Layer,
   LONG_FILES,
+  NOT_AT_START,
   ONLY_FACE,
   RESERVED,
+  START,
 } from './layers.ts'
 import type { Import, SourceFile } from './source-tree.ts'
 
@@ -50,6 +52,14 @@ export const RULES: Readonly<Record<string, Rule>> = {
       .filter(({ module }) => layerNamed(file)?.without?.includes(module))
       .map(({ module }) => `${file.path} imports ${module}: ${layerOf(file.path)} knows no network`),
   'reserved modules stay where they are': (file) => file.imports.flatMap((each) => say(reserved(file, each))),
+  'a server starts without what it may never need': (file, tree) =>
+    loadedAtStart(tree).has(file.path)
+      ? atOnce(file)
+          .filter(({ module }) => NOT_AT_START.test(module))
+          .map(
+            ({ module }) => `${file.path} imports ${module}, which every start would load: load it when it is needed`,
+          )
+      : [],
   'only config.ts reads process.env': (file) =>
     isSource(file) && file.readsEnvironment && file.path !== 'src/config.ts'
       ? [`${file.path} reads process.env: only src/config.ts does`]
@@ -137,6 +147,26 @@ function reserved(file: SourceFile, { module }: Import): string | undefined {
   const row = RESERVED.find((each) => each.module.test(module))
   if (!row || row.for.some((path) => file.path.startsWith(path))) return undefined
   return `${file.path} imports ${module}: it is reserved for ${row.for.join(' and ')}`
+}
+
+function atOnce({ imports }: SourceFile): readonly Import[] {
+  return imports.filter(({ isType, isLate }) => !isType && !isLate)
+}
+
+const starts = new WeakMap<Tree, ReadonlySet<string>>()
+
+function loadedAtStart(tree: Tree): ReadonlySet<string> {
+  const known = starts.get(tree)
+  if (known) return known
+  const files = new Map(tree.files.map((file) => [file.path, file]))
+  // A set is walked through to what is added on the way.
+  const paths = new Set(START)
+  for (const path of paths) {
+    const file = files.get(path)
+    for (const { module, kind } of file ? atOnce(file) : []) if (kind === 'own') paths.add(module)
+  }
+  starts.set(tree, paths)
+  return paths
 }
 
 /** What another layer offers as `open…` or as a class holds files, sockets or threads: one place decides on it. */

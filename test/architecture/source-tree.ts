@@ -9,6 +9,8 @@ export interface Import {
   readonly kind: 'own' | 'package' | 'node'
   /** Nothing of it remains when types are stripped. */
   readonly isType: boolean
+  /** `import()`: loaded when the call is reached. */
+  readonly isLate: boolean
   /** Names as the module exports them; '*' for all. */
   readonly names: readonly string[]
   /** Local names of values by the exported name. */
@@ -111,7 +113,8 @@ function importOf(node: Node, path: string, from: string): Import {
     node.type === 'TSImportType' || isTypeAlone(node) || (specifiers.length > 0 && specifiers.every(isTypeAlone))
   const kind = from.startsWith('.') ? 'own' : from.startsWith('node:') ? 'node' : 'package'
   const module = kind === 'own' ? posix.join(dirname(path), from) : kind === 'node' ? from : packageOf(from)
-  return { module, kind, isType, names: names.length > 0 ? names : ['*'], locals: isType ? new Map() : locals }
+  const isLate = node.type === 'ImportExpression'
+  return { module, kind, isType, isLate, names: names.length > 0 ? names : ['*'], locals: isType ? new Map() : locals }
 }
 
 function packageOf(specifier: string): string {

@@ -1,14 +1,6 @@
 import { connect } from 'node:net'
-import { Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
-import {
-  collectProcessMetrics,
-  type Endpoint,
-  healthReply,
-  metricsEndpoint,
-  requestLog,
-  requestMetrics,
-} from '../../src/http/index.ts'
+import { createMetrics, type Endpoint, healthReply, metricsEndpoint, requestLog } from '../../src/http/index.ts'
 import { AUTHORIZED, READ, rawExchange, serve, WRITE } from './http-fixture.ts'
 
 function slow(): { endpoint: Endpoint; release: () => void } {
@@ -83,10 +75,9 @@ describe('silent connections', () => {
 
 describe('what operators see', () => {
   test('metrics count by route pattern and are closed to strangers', async () => {
-    const registry = new Registry()
-    collectProcessMetrics(registry)
-    const observer = requestMetrics(registry)
-    await using fixture = await serve([metricsEndpoint(registry)])
+    const metrics = createMetrics()
+    const observer = metrics.requests
+    await using fixture = await serve([metricsEndpoint(metrics)])
     expect((await fetch(`${fixture.url}/metrics`)).status).toBe(401)
     observer.started?.()
     observer.finished({

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it } from 'vitest'
 import { apiDocuments } from '../../scripts/generate-api-docs.ts'
 import { errorDocuments } from '../../scripts/generate-error-docs.ts'
 import { openApiPath, PROBLEM_CODES, PROBLEMS, ROUTES } from '../../src/native-api/index.ts'
+import { SCHEMAS } from '../../src/native-api/schemas.ts'
 import { OCI_ERRORS } from '../../src/oci/index.ts'
 import { REGISTRY_ERROR_CODES } from '../../src/registry/index.ts'
 
@@ -15,6 +17,14 @@ describe('the generated documents', () => {
     expect(stored(path)).toBe(text)
   })
 })
+
+it.each(Object.entries(SCHEMAS))(
+  'the schema of %s is JSON Schema 2020-12, which no server checks again',
+  (_, schema) => {
+    const ajv = new Ajv2020()
+    expect(ajv.validateSchema(schema), ajv.errorsText()).toBe(true)
+  },
+)
 
 describe('docs/errors.md', () => {
   const page = stored('docs/errors.md')

@@ -3,8 +3,12 @@
  * unreadable or wrong leaves the people of the last good one in, and says so.
  */
 import { readFileSync, statSync } from 'node:fs'
-import bcrypt from 'bcrypt'
+import { createRequire } from 'node:module'
+import type bcrypt from 'bcrypt'
 import { type Identity, nameProblem } from './identity.ts'
+
+// Loaded where there are users: a native module that nobody else needs.
+const require = createRequire(import.meta.url)
 
 const CHECK_MS = 1_000
 /** `$2y$` is what htpasswd writes; the cost is at most 15, since 16 takes seconds for each attempt. */
@@ -52,6 +56,7 @@ export interface UsersFileOptions {
 
 /** Throws when the file cannot be read or has a bad line. */
 export function openUsersFile({ path, fingerprint, clock, onProblem }: UsersFileOptions): UsersFile {
+  const { compare } = require('bcrypt') as typeof bcrypt
   let version = versionOf(path)
   let users = parseUsers(readFileSync(path, 'utf8'))
   let checkedAt = clock()
@@ -84,10 +89,7 @@ export function openUsersFile({ path, fingerprint, clock, onProblem }: UsersFile
     async verify(name, password) {
       const hash = current().get(name)
       // `$2y$` and `$2b$` are the same algorithm; the library knows the latter name. bcrypt takes NUL for the end: what comes after it would not count.
-      const matches = await bcrypt.compare(
-        password.replaceAll('\0', '\ufffd'),
-        (hash ?? NOBODY).replace(/^\$2y/, '$2b'),
-      )
+      const matches = await compare(password.replaceAll('\0', '\ufffd'), (hash ?? NOBODY).replace(/^\$2y/, '$2b'))
       return hash !== undefined && matches ? identityOf(name, hash) : undefined
     },
     named(name) {

@@ -2,9 +2,12 @@
  * One migration at a time, also among processes that start together. knex's own lock is a row that a killed process
  * leaves behind for ever; this one belongs to the engine and ends with its holder.
  */
-import pg from 'pg'
+import { createRequire } from 'node:module'
 import type { DatabaseLocation } from './migrate.ts'
 import { openSqliteLock } from './sqlite.ts'
+
+// Loaded for PostgreSQL only: 25 ms and 6 MiB of a server that has none.
+const require = createRequire(import.meta.url)
 
 /** Advisory locks are numbers, one space for each database; this one is ours by being written here. */
 const ADVISORY_LOCK = 7_305_116_211
@@ -25,6 +28,7 @@ async function lockSqlite(path: string): Promise<() => Promise<void>> {
 }
 
 async function lockPostgres(url: string): Promise<() => Promise<void>> {
+  const pg = require('pg') as typeof import('pg')
   const client = new pg.Client({ connectionString: url, application_name: 'artifactstore migrate' })
   // A connection that breaks fails the migration itself; without a listener it would end the process.
   client.on('error', () => undefined)
