@@ -58,7 +58,7 @@ export async function runScenes(scenes: readonly Scene<unknown>[], options: Roun
   }
   for (const scene of scenes) {
     const { scale, only } = options
-    if (scale.isQuick && scene.isFullOnly) continue
+    if ((scale.isQuick && scene.isFullOnly) || scale.leavesOut.includes(scene.id)) continue
     const content = await scene.content(scale)
     const workloads = scene
       .workloads(content)

@@ -14,11 +14,22 @@ export interface Scale {
   readonly warmSeconds: number
   /** A contestant that a scene takes longer to fill than this is not in it. */
   readonly fillSeconds: number
+  /** Scenes that a run of five minutes has no time for. */
+  readonly leavesOut: readonly string[]
 }
 
-export const FULL: Scale = { isQuick: false, rounds: 3, seconds: 1, warmSeconds: 1, fillSeconds: 300 }
+export const FULL: Scale = { isQuick: false, rounds: 3, seconds: 1, warmSeconds: 1, fillSeconds: 900, leavesOut: [] }
 /** Two rounds, or it would take longer than the five minutes that one waits for an answer. */
-export const QUICK: Scale = { isQuick: true, rounds: 2, seconds: 0.5, warmSeconds: 0.3, fillSeconds: 10 }
+export const QUICK: Scale = {
+  isQuick: true,
+  rounds: 2,
+  seconds: 0.5,
+  warmSeconds: 0.3,
+  fillSeconds: 10,
+  leavesOut: ['pull-storm', 'mixed'],
+}
+/** That everything works: once each, and nothing left out. */
+export const CHECK: Scale = { ...QUICK, rounds: 1, warmSeconds: 0, leavesOut: [] }
 
 /** Thrown by a filling: this contestant cannot be measured here, which the report says. It is no failure of the run. */
 export class Unfit extends Error {}

@@ -1,9 +1,15 @@
 import { expect, test } from 'vitest'
-import { isTie, median, pairedRatio, percentile, spread } from '../../bench/figures.ts'
+import { isTie, median, middleSpread, pairedRatio, percentile, spread } from '../../bench/figures.ts'
 
 test('the median is the middle, or the mean of the two in the middle', () => {
   expect(median([5, 1, 9])).toBe(5)
   expect(median([9, 1, 3, 5])).toBe(4)
+})
+
+test('a hiccup in a hundred looks is no noise, one in five is', () => {
+  const quiet = Array.from({ length: 100 }, (_, n) => 100 + (n % 5))
+  expect(middleSpread([...quiet, 20])).toBeLessThan(0.05)
+  expect(middleSpread(quiet.map((value, n) => (n % 5 === 0 ? value / 2 : value)))).toBeGreaterThan(0.4)
 })
 
 test('the spread is the distance of the extremes, of the median', () => {

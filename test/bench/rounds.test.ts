@@ -7,7 +7,7 @@ import { PushClient } from '../../bench/push-client.ts'
 import { type RoundsResult, runScenes } from '../../bench/rounds.ts'
 import { type Scale, type Scene, Unfit, type Workload } from '../../bench/scene.ts'
 
-const SCALE: Scale = { isQuick: false, rounds: 3, seconds: 0, warmSeconds: 0, fillSeconds: 1 }
+const SCALE: Scale = { isQuick: false, rounds: 3, seconds: 0, warmSeconds: 0, fillSeconds: 1, leavesOut: [] }
 
 function contestant(id: string, status: () => number, log: string[] = []): Contestant {
   return {
