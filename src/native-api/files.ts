@@ -128,11 +128,11 @@ async function download({ context, request, params }: Call): Promise<Reply> {
   if (range.kind === 'unsatisfiable') throw unsatisfiable(file)
   const opened = await context.registry.files.open(file.id, range.kind === 'part' ? range : undefined)
   if (range.kind === 'whole') {
-    return { status: 200, headers: { ...headers, 'Content-Length': file.size }, body: opened.content }
+    return { status: 200, headers: { ...headers, 'Content-Length': file.size }, body: opened.bytes ?? opened.content }
   }
   const { first, last } = range
   const part = { 'Content-Range': contentRangeOf(file.size, { first, last }), 'Content-Length': last - first + 1 }
-  return { status: 206, headers: { ...headers, ...part }, body: opened.content }
+  return { status: 206, headers: { ...headers, ...part }, body: opened.bytes ?? opened.content }
 }
 
 /** RFC 9110, section 14.2: Range means something to GET alone. */

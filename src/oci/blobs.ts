@@ -28,10 +28,11 @@ export function blobHandlers({ blobs }: Registry) {
       const unchanged = notModified(request, digest)
       if (unchanged) return unchanged
       const range = rangeHeader === undefined ? undefined : await rangeOf(request, repository, digest)
-      const { content, size } = await blobs.open(repository, digest, range)
-      if (range === undefined) return { status: 200, headers: blobHeaders(digest, size), body: content }
+      const opened = await blobs.open(repository, digest, range)
+      const body = opened.bytes ?? opened.content
+      if (range === undefined) return { status: 200, headers: blobHeaders(digest, opened.size), body }
       const headers = blobHeaders(digest, range.last - range.first + 1)
-      return { status: 206, headers: { ...headers, 'Content-Range': contentRangeOf(size, range) }, body: content }
+      return { status: 206, headers: { ...headers, 'Content-Range': contentRangeOf(opened.size, range) }, body }
     },
 
     async remove(request: ApiRequest): Promise<Reply> {

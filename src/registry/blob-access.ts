@@ -26,6 +26,9 @@ export interface BlobRow {
 /** Up to this many bytes are read and verified before the first is sent. */
 export const VERIFIED_BYTES = 1024 * 1024
 
+/** Larger ones are rare, and cost more to send than to read. */
+const KEPT_BYTES = 64 * 1024
+
 const BLOB = `SELECT b.blake3, b.size, l.backend_id, l.status
   FROM blob_aliases a JOIN blobs b ON b.blake3 = a.blake3
     JOIN repository_blobs rb ON rb.blake3 = a.blake3 AND rb.linked = 1
@@ -80,7 +83,15 @@ export async function openBlob(
   if (row.size <= VERIFIED_BYTES) {
     const bytes = await readVerified(core, row, shown.digest)
     const part = range ? bytes.subarray(range.first, range.last + 1) : bytes
-    return { ...shown, size: row.size, content: Readable.from([part], { objectMode: false }) }
+    return {
+      ...shown,
+      size: row.size,
+      bytes: part,
+      // Made when asked for: a stream costs more than sending the bytes.
+      get content() {
+        return Readable.from([part], { objectMode: false })
+      },
+    }
   }
   const stat = await onStore(() => blobs.stat(row.blake3))
   if (stat?.size !== row.size) throw await failed(core, row, shown.digest, stat ? 'size' : 'missing')
@@ -93,7 +104,16 @@ export async function openBlob(
   }
 }
 
+/** Whose bytes never change: verified once, they are what the digest says for as long as they are kept. */
 async function readVerified(core: Core, row: BlobRow, digest: Digest): Promise<Buffer> {
+  const kept = core.verifiedBlobs.get(row.blake3)
+  if (kept) return kept
+  const bytes = await readAndVerify(core, row, digest)
+  if (bytes.length <= KEPT_BYTES) core.verifiedBlobs.set(row.blake3, bytes, bytes.length)
+  return bytes
+}
+
+async function readAndVerify(core: Core, row: BlobRow, digest: Digest): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   try {
     for await (const chunk of await backendOf(core, row.backend_id).blobs.open(row.blake3)) chunks.push(chunk)
@@ -101,9 +121,20 @@ async function readVerified(core: Core, row: BlobRow, digest: Digest): Promise<B
     if (error instanceof StorageError && error.code === 'blob-missing') throw await failed(core, row, digest, 'missing')
     throw storageRefusal(error)
   }
-  const bytes = chunks.length === 1 ? Buffer.from(chunks[0]!) : Buffer.concat(chunks)
+  const bytes = ownBuffer(chunks)
   if (bytes.length !== row.size) throw await failed(core, row, digest, 'size')
   if (digestWith('blake3', bytes) !== row.blake3) throw await failed(core, row, digest, 'digest')
+  return bytes
+}
+
+/** In memory of its own: a part of a pooled buffer would keep all of that. */
+function ownBuffer(chunks: readonly Uint8Array[]): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(chunks.reduce((size, chunk) => size + chunk.length, 0))
+  let end = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, end)
+    end += chunk.length
+  }
   return bytes
 }
 

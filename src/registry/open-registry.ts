@@ -7,6 +7,7 @@ import type { TrustedKey } from '../signing/index.ts'
 import { canTellHealth, closeHashWorkers } from '../storage/index.ts'
 import { type AccessOptions, type CreatedAccess, createAccess } from './auth/access.ts'
 import { createBlobs } from './blobs.ts'
+import { ByteCache } from './byte-cache.ts'
 import { createCatalog } from './catalog.ts'
 import { type Alarm, type Backend, backendOf, type Core } from './core.ts'
 import type { Database } from './database/sql.ts'
@@ -63,6 +64,8 @@ export interface OpenedRegistry extends Registry {
 }
 
 const DAY = 24 * 60 * 60
+/** Of small blobs kept: configs, signatures and charts that are pulled over and over. */
+const VERIFIED_BLOBS_BYTES = 16 * 1024 * 1024
 
 /** Throws `log-broken` naming the sequence; nothing is opened then. */
 export async function openRegistry(dependencies: RegistryDependencies): Promise<OpenedRegistry> {
@@ -104,6 +107,7 @@ async function createCore(dependencies: RegistryDependencies): Promise<Core> {
     undeleteGraceSeconds: dependencies.undeleteGraceSeconds ?? 7 * DAY,
     tagRules: dependencies.tagRules ?? [],
     alarm: dependencies.alarm ?? (() => undefined),
+    verifiedBlobs: new ByteCache(VERIFIED_BLOBS_BYTES),
     signingKeys: dependencies.signingKeys ?? [],
     uploadSecret: createSecretKey(secret!.value),
     generator: `artifact-store/${dependencies.version}`,

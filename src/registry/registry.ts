@@ -198,6 +198,8 @@ export interface OpenedBlob {
   readonly size: number
   readonly mediaType: string
   readonly content: Readable
+  /** The same, where all of it is in memory: small blobs are read and verified before the first byte is sent. */
+  readonly bytes?: Uint8Array
 }
 
 export interface Files {

@@ -45,6 +45,23 @@ describe.each(DATABASES)('a blob on $engine', (engine) => {
     })
   }
 
+  it('that is small is read and verified once, and is only what the digest says ever after', async () => {
+    for (const name of ['team/a', 'team/b']) await pushBlob(store, name, BYTES)
+    const open = (range?: { first: number; last: number }) =>
+      store.registry.blobs.open(repo('team/a'), sha256Of(BYTES), range)
+    expect(Buffer.from((await open()).bytes!).equals(BYTES)).toBe(true)
+    await writeFile(store.blobPath(blake3Of(BYTES)), Buffer.alloc(BYTES.length))
+    expect((await readAll((await open()).content)).equals(BYTES)).toBe(true)
+    expect(Buffer.from((await open({ first: 10, last: 19 })).bytes!).equals(BYTES.subarray(10, 20))).toBe(true)
+    // What is kept is kept for whoever may see it.
+    await store.registry.blobs.remove(repo('team/a'), sha256Of(BYTES), { actor: ACTOR })
+    expect(await codeOf(open())).toBe('blob-unknown')
+    const inOther = () => store.registry.blobs.open(repo('team/b'), sha256Of(BYTES))
+    expect((await readAll((await inOther()).content)).equals(BYTES)).toBe(true)
+    await store.restart()
+    expect(await codeOf(inOther())).toBe('content-damaged')
+  })
+
   it('is unknown in every repository but its own, under each of its names', async () => {
     await pushBlob(store, 'team/a', BYTES)
     await pushBlob(store, 'team/b', Buffer.from('other'))
