@@ -9,6 +9,7 @@ import autocannon from 'autocannon'
 import type { Running } from './contestant.ts'
 import { removeFolder, runChild, temporaryFolder } from './processes.ts'
 import { ACCEPT, PushClient, sha256 } from './push-client.ts'
+import { repeated } from './repeat.ts'
 
 export interface Load {
   /** Taken in turn; a connection takes the next one that no other has taken. */
@@ -41,7 +42,10 @@ export const GENERATOR = hasWrk
 /** Throws when any answer is not what is expected: the figures would be worthless. */
 export async function load(server: Running, options: Load): Promise<LoadResult> {
   await requireAnswer(server, options)
-  const result = hasWrk ? await withWrk(server, options) : await withAutocannon(server, options)
+  const result = await generate(server, options)
+  if (!(result.requestsPerSecond > 0)) {
+    throw new Error(`${server.url}${options.paths[0]} answered nothing in ${options.seconds} s of load`)
+  }
   if (result.failures > 0) {
     throw new Error(
       `${result.failures} requests to ${server.url}${options.paths[0]} failed: the figures would be worthless`,
@@ -63,6 +67,20 @@ async function requireAnswer(server: Running, asked: Load): Promise<void> {
   } finally {
     client.close()
   }
+}
+
+function generate(server: Running, options: Load): Promise<Counted> {
+  // wrk waits for the body that an answer to HEAD announces and does not have.
+  if (options.method === 'HEAD') return withOwnClients(server, options)
+  return hasWrk ? withWrk(server, options) : withAutocannon(server, options)
+}
+
+async function withOwnClients(server: Running, options: Load): Promise<Counted> {
+  const { paths, seconds, connections = 16, method = 'GET', headers = {}, status = 200 } = options
+  const { value, p99 } = await repeated(server, { clients: connections, seconds }, (client, { lane, n }) =>
+    client.send(method, paths[(lane + n) % paths.length]!, { expected: status, headers }),
+  )
+  return { requestsPerSecond: value, bytesPerSecond: 0, p99: p99 ?? 0, failures: 0 }
 }
 
 interface Counted extends LoadResult {

@@ -39,6 +39,7 @@ Measures this registry, the others that can be had, and what the machine can do,
   --build           builds the others that can be built, and ends
   --list            names workloads and contestants, and ends
   --write           writes docs/performance.md, its charts and docs/performance.json
+  --amend           with --only and --write: what the page has of other workloads stays
   --json FILE       writes all samples to FILE
 
 Examples:
@@ -72,6 +73,7 @@ const { values } = parseArgs({
     build: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
+    amend: { type: 'boolean', default: false },
     json: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -113,15 +115,8 @@ async function main(): Promise<number> {
       `this machine is too noisy to tell: eight of ten times that it was looked at during the run, one core's SHA-256 varied by ${Math.round(noiseSpread * 100)} % of its median, where ${NOISE_LIMIT * 100} % are allowed`,
     )
   }
-  const judged = judge(result.measured, contestants, new Set(Object.keys(result.limits)))
-  const run = {
-    ...facts(),
-    rounds: scale.rounds,
-    contestants,
-    missing: [...missing, ...result.missing],
-    result,
-    judged,
-  }
+  const whole = { ...facts(), rounds: scale.rounds, missing: [...missing, ...result.missing], result }
+  const run = values.amend ? await amended(whole, contestants) : judgedRun(whole, contestants)
   const { markdown, charts } = pageOf(run)
   console.log(markdown)
   if (values.write) await write(run, markdown, charts)
@@ -194,6 +189,31 @@ function facts(): Pick<Run, 'day' | 'machine' | 'generator' | 'command'> {
     generator: GENERATOR,
     command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
   }
+}
+
+function judgedRun(run: Omit<Run, 'contestants' | 'judged'>, contestants: readonly Contestant[]): Run {
+  const { measured, limits } = run.result
+  return { ...run, contestants, judged: judge(measured, contestants, new Set(Object.keys(limits))) }
+}
+
+/** The page's own run with the workloads of this one in the place of its. Throws when that one was on another machine. */
+async function amended(run: Omit<Run, 'contestants' | 'judged'>, contestants: readonly Contestant[]): Promise<Run> {
+  const before = JSON.parse(await readFile(new URL('performance.json', DOCS), 'utf8')) as Run
+  if (before.machine !== run.machine) {
+    throw new Error(
+      `the page is from ${before.machine}, and this is ${run.machine}: rows of two machines do not compare`,
+    )
+  }
+  const { day, command } = run
+  const fresh = new Map(run.result.measured.map((one) => [one.id, { ...one, again: { day, command } }]))
+  const scenes = new Set(run.result.measured.map(({ scene }) => scene))
+  const result = {
+    ...run.result,
+    measured: before.result.measured.map((one) => fresh.get(one.id) ?? one),
+    limits: { ...before.result.limits, ...run.result.limits },
+    absent: [...before.result.absent.filter(({ scene }) => !scenes.has(scene)), ...run.result.absent],
+  }
+  return judgedRun({ ...before, missing: run.missing, result }, contestants)
 }
 
 async function write(run: Run, markdown: string, charts: ReadonlyMap<string, string>): Promise<void> {

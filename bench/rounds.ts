@@ -16,6 +16,8 @@ export interface Measured {
   readonly unit: Workload<unknown>['unit']
   readonly isLessBetter: boolean
   readonly samples: Readonly<Record<string, readonly Sample[]>>
+  /** The run that it is from, where that is a later one than the page's. */
+  readonly again?: { readonly day: string; readonly command: string }
 }
 
 /** A contestant that is not in a scene, and why. */

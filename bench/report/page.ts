@@ -31,15 +31,15 @@ export function pageOf(run: Run): { readonly markdown: string; readonly charts: 
 ![${scene}](performance/${file})
 
 ${sceneTable(measured, run)}
-${absentLines(run.result.absent, measured)}`
+${absentLines(run.result.absent, measured)}${againLines(measured)}`
   })
   const markdown = [head(run), contestantsTable(run), targetsTable(run), ...sections].join('\n')
   return { markdown, charts }
 }
 
 function head({ day, machine, generator, command, rounds }: Run): string {
-  return `Measured on ${day} by \`${command}\` on ${machine}. Load on single answers comes from ${generator}; pushes, whole lists
-and mixtures from a small client of our own. Every contestant runs alone, in turn, over ${rounds} rounds on the same disk, after a
+  return `Measured on ${day} by \`${command}\` on ${machine}. Load on single answers comes from ${generator}; pushes, HEAD,
+whole lists and mixtures from a small client of our own. Every contestant runs alone, in turn, over ${rounds} rounds on the same disk, after a
 warm-up that does not count. Each figure is the median of the rounds with half their spread; **bold** is the best registry of a
 row, and whoever overlaps with its rounds is bold too: such a difference tells nothing. Limits, in *italics*, are what this
 machine can do without a registry. Every answer's status is checked and a sample of the bodies is hashed.
@@ -123,6 +123,20 @@ function absentLines(absent: readonly Absent[], measured: readonly Measured[]): 
     .filter(({ scene }) => measured.some((one) => one.scene === scene))
     .map(({ contestant, why }) => `- ${contestant} is not in this table: ${why}.`)
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+}
+
+/** Rows that are from a later run than the page. */
+function againLines(measured: readonly Measured[]): string {
+  const runs = new Map<string, string[]>()
+  for (const { again, title } of measured) {
+    if (!again) continue
+    const run = `Measured again on ${again.day} by \`${again.command}\``
+    runs.set(run, [...(runs.get(run) ?? []), title])
+  }
+  const lines = [...runs].map(([run, titles]) =>
+    titles.length === measured.length ? `${run}.` : `${run}: ${titles.join('; ')}.`,
+  )
+  return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`
 }
 
 function blocksOf(measured: readonly Measured[], { contestants, result }: Run): Block[] {

@@ -104,3 +104,12 @@ function runOf(all: Measured[], judged: Run['judged']): Run {
     judged,
   }
 }
+
+test('rows of a later run are named with it, and a scene of nothing else is so as a whole', () => {
+  const again = { day: '2026-12-01', command: 'npm run bench -- --amend --write --only a' }
+  const [old, fresh] = [measured('a', { ours: [1] }), measured('b', { ours: [2] }, { again })]
+  const words = 'Measured again on 2026-12-01 by `npm run bench -- --amend --write --only a`'
+  expect(pageOf(runOf([old, fresh], [])).markdown).toContain(`${words}: title of b.`)
+  expect(pageOf(runOf([fresh], [])).markdown).toContain(`${words}.`)
+  expect(pageOf(runOf([old], [])).markdown).not.toContain('Measured again')
+})
