@@ -121,7 +121,7 @@ function cell(measured: Measured, id: string, isStrong: boolean): string {
 function absentLines(absent: readonly Absent[], measured: readonly Measured[]): string {
   const lines = absent
     .filter(({ scene }) => measured.some((one) => one.scene === scene))
-    .map(({ contestant, why }) => `- ${contestant} is not in this table: ${why}.`)
+    .map(({ contestant, why }) => `- ${contestant} is not in this table: ${why.trim().replace(/\.$/, '')}.`)
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
 
