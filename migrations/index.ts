@@ -2,5 +2,6 @@
 import type { Migration } from '../src/registry/index.ts'
 import * as createLog from './20261120T0900_create_log.ts'
 import * as createAccess from './20261125T0900_create_access.ts'
+import * as createClock from './20261126T0900_create_clock.ts'
 
-export const MIGRATIONS: readonly Migration[] = [createLog, createAccess]
+export const MIGRATIONS: readonly Migration[] = [createLog, createAccess, createClock]

@@ -80,6 +80,13 @@ export async function openRegistryFor(
     routes: config.storage.routes,
     version: VERSION,
     ociRetentionClass: config.oci.retentionClass,
+    draftExpirySeconds: config.packages.draftExpirySeconds,
+    retentionClasses: config.retention.classes,
+    repositoryClasses: config.retention.repositories.map((rule) => ({
+      ...rule,
+      repositories: patternsOf(rule.repositories),
+    })),
+    releaseByOther: config.retention.releaseByOther,
     uploadExpirySeconds: config.uploads.expirySeconds,
     undeleteGraceSeconds: config.retention.undeleteGraceSeconds,
     tagRules: config.tagRules.map((rule) => ({ ...rule, repositories: patternsOf(rule.repositories) })),
@@ -191,11 +198,7 @@ function application(
   )
   return {
     registry,
-    sweep: () =>
-      registry.sweepUploads().then(
-        () => undefined,
-        (error) => logger.error({ err: error }, 'expired uploads could not be swept'),
-      ),
+    sweep: scheduledWork(registry, { logger, retentionSeconds: config.retention.sweepIntervalSeconds }),
     measure: () => metrics.measure(),
     async listen() {
       // Each process of a server listens for itself, and the kernel shares connections out (ADR 0014).
@@ -288,5 +291,28 @@ function countAlarms(logger: Logger): { alarm: Alarm; counted: Counted } {
       tally.add(what)
       logger.error({ alarm: what, ...detail }, 'stored content is missing or damaged')
     },
+  }
+}
+
+/** What a server does by itself now and then. A failure is logged, and the next time is another chance. */
+function scheduledWork(
+  registry: OpenedRegistry,
+  { logger, retentionSeconds }: { logger: Logger; retentionSeconds: number },
+): () => Promise<void> {
+  let sweptAt = Date.now()
+  return async () => {
+    try {
+      await registry.sweepUploads()
+    } catch (error) {
+      logger.error({ err: error }, 'expired uploads could not be swept')
+    }
+    if (retentionSeconds === 0 || Date.now() - sweptAt < retentionSeconds * 1_000) return
+    sweptAt = Date.now()
+    try {
+      const { eligible, held } = await registry.retention.sweep()
+      if (eligible > 0) logger.info({ eligible, held }, 'packages are eligible for deletion')
+    } catch (error) {
+      logger.error({ err: error }, 'the retention sweep failed')
+    }
   }
 }

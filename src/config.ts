@@ -6,10 +6,19 @@
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { AccessRuleConfig, TagRuleConfig } from './config/access-values.ts'
+import { NO_RETENTION_FILE, type RetentionFile, readRetentionFile } from './config/retention-file.ts'
 import { parseTokens, resolveSecret, type SecretSources } from './config/secrets.ts'
-import { SETTING_PATHS, SETTINGS, type Setting, type SettingPath, type Values } from './config/settings.ts'
+import {
+  RETENTION_CLASSES,
+  SETTING_PATHS,
+  SETTINGS,
+  type Setting,
+  type SettingPath,
+  type Values,
+} from './config/settings.ts'
 import { DEFAULT_FILE, type Environment, type Found, readConfigFile, readDotEnv } from './config/sources.ts'
-import { nearestName } from './config/spelling.ts'
+import { printable } from './config/spelling.ts'
+import { unknownNames } from './config/unknown-names.ts'
 import { type BackendRoute, type DatabaseConfig, type KeyFile, type LogLevel, ValueProblem } from './config/values.ts'
 
 export type { AccessRuleConfig, TagRuleConfig } from './config/access-values.ts'
@@ -65,7 +74,12 @@ export interface Config {
   readonly signing: { readonly keys: readonly KeyFile[] }
   readonly oci: { readonly retentionClass: string }
   readonly uploads: { readonly expirySeconds: number }
-  readonly retention: { readonly undeleteGraceSeconds: number }
+  readonly packages: { readonly draftExpirySeconds: number }
+  readonly retention: RetentionFile & {
+    readonly undeleteGraceSeconds: number
+    readonly releaseByOther: boolean
+    readonly sweepIntervalSeconds: number
+  }
   readonly log: { readonly level: LogLevel }
   readonly client: ClientConfig
   /** As `armFailpoints` takes it; '' arms none. */
@@ -110,10 +124,10 @@ export function loadConfig(options: LoadOptions): Config {
   const reading = read(options)
   const { values, problems } = reading
   const tokens = readTokens(reading)
+  const retention = readRetention(reading)
   checkTogether(values, { tokens, purpose: options.purpose ?? 'serve' }, problems)
   if (problems.length > 0) throw new ConfigError(problems)
-  const warnings = [...reading.warnings, ...advice(values)]
-  return deepFreeze(assemble(reading, { tokens, warnings }))
+  return deepFreeze(assemble(reading, { tokens, retention }))
 }
 
 /**
@@ -219,6 +233,21 @@ function readTokens({ found, env, cwd, problems }: Reading): readonly string[] {
   }
 }
 
+function readRetention({ found, values, problems }: Reading): RetentionFile {
+  const file = values['retention.config_path']
+  const shown = found.get('retention.config_path')!.text
+  const retention = file ? readRetentionFile(file, { shown, seeds: RETENTION_CLASSES }, problems) : NO_RETENTION_FILE
+  const fallback = values['oci.retention_class']
+  const known = [...RETENTION_CLASSES, ...retention.classes.map(({ name }) => name)]
+  if (fallback !== undefined && !known.includes(fallback)) {
+    const { origin } = found.get('oci.retention_class')!
+    problems.push(
+      `${origin} '${printable(fallback)}' is no retention class; use one of ${[...new Set(known)].join(', ')}`,
+    )
+  }
+  return retention
+}
+
 function checkTogether(
   values: Partial<Values>,
   context: { tokens: readonly string[]; purpose: Purpose },
@@ -262,30 +291,7 @@ function checkTogether(
   }
 }
 
-/** What is set and heard, but does nothing yet: better said than discovered. */
-function advice(values: Partial<Values>): string[] {
-  if (values['retention.config_path'] === undefined) return []
-  return ['ARTIFACTSTORE_RETENTION_CONFIG_PATH is set, but this version does not read it: default durations apply']
-}
-
-function unknownNames(env: Environment, dotEnv: Environment): string[] {
-  const known = SETTING_PATHS.map((path) => SETTINGS[path].name)
-  const given = new Set([...Object.keys(env), ...Object.keys(dotEnv)])
-  return [...given]
-    .filter((name) => name.startsWith('ARTIFACTSTORE_') && !known.includes(name) && !isReferred(name, env, dotEnv))
-    .sort()
-    .map((name) => {
-      const near = nearestName(name, known)
-      return `${printable(name)} is not a setting and does nothing${near ? `; did you mean ${near}?` : ''}`
-    })
-}
-
-/** `env:ARTIFACTSTORE_RGW_ACCESS_KEY` gives a name of the user's own a meaning. */
-function isReferred(name: string, ...environments: Environment[]): boolean {
-  return environments.some((each) => Object.values(each).some((value) => value?.includes(`env:${name}`)))
-}
-
-function assemble(reading: Reading, rest: { tokens: readonly string[]; warnings: readonly string[] }): Config {
+function assemble(reading: Reading, rest: { tokens: readonly string[]; retention: RetentionFile }): Config {
   // Complete, because every setting that could not be parsed is a problem and there are none.
   const at = reading.values as Values
   const { 'auth.users_file': usersFile, 'access.rules': accessRules } = at
@@ -311,11 +317,17 @@ function assemble(reading: Reading, rest: { tokens: readonly string[]; warnings:
     signing: { keys: at['signing.keys'] },
     oci: { retentionClass: at['oci.retention_class'] },
     uploads: { expirySeconds: at['uploads.expiry_seconds'] },
-    retention: { undeleteGraceSeconds: at['retention.undelete_grace_seconds'] },
+    packages: { draftExpirySeconds: at['packages.draft_expiry_seconds'] },
+    retention: {
+      ...rest.retention,
+      undeleteGraceSeconds: at['retention.undelete_grace_seconds'],
+      releaseByOther: at['retention.release_by_other'],
+      sweepIntervalSeconds: at['retention.sweep_interval_seconds'],
+    },
     log: { level: at['log.level'] },
     client,
     failpoints: at['test.failpoints'] ?? '',
-    warnings: rest.warnings,
+    warnings: reading.warnings,
     shown: show(reading.found),
   }
 }
@@ -367,11 +379,6 @@ function hideSecret(path: SettingPath, text: string): string {
 
 function withoutUndefined(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
-}
-
-function printable(text: string): string {
-  const bounded = text.length > 120 ? `${text.slice(0, 120)}…` : text
-  return bounded.replace(/\p{Cc}/gu, '\ufffd')
 }
 
 function deepFreeze<T>(value: T): T {

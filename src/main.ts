@@ -27,6 +27,14 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
       await using registry = disposable(await open())
       return await registry.verifyLog(onProgress)
     },
+    sweepRetention: async (options) => {
+      await using registry = disposable(await open())
+      return await registry.retention.sweep(options)
+    },
+    confirmClock: async () => {
+      await using registry = disposable(await open())
+      return await registry.confirmClock()
+    },
     configuration: () => {
       const { shown, warnings } = config('serve')
       return { settings: shown, warnings }

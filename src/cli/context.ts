@@ -61,6 +61,14 @@ export interface StoreCommands {
     readonly brokenAt?: number
     readonly problem?: string
   }>
+  /** Marks what is over as eligible for deletion, in the configured database. */
+  sweepRetention(options: { dryRun: boolean }): Promise<{
+    readonly dryRun: boolean
+    readonly eligible: number
+    readonly held: number
+    readonly packages: readonly string[]
+  }>
+  confirmClock(): Promise<{ readonly now: string }>
   /** Throws when the configuration is not valid. */
   configuration(): {
     readonly settings: readonly { name: string; path: string; value: string; origin: string }[]

@@ -6,12 +6,16 @@ import { registerCompletion } from './commands/completion.ts'
 import { registerConfig } from './commands/config.ts'
 import { registerEvents } from './commands/events.ts'
 import { registerHealth } from './commands/health.ts'
+import { registerHold } from './commands/hold.ts'
 import { registerInspect } from './commands/inspect.ts'
+import { registerJobs } from './commands/jobs.ts'
 import { registerLogin } from './commands/login.ts'
 import { registerManifest } from './commands/manifest.ts'
 import { registerPackages } from './commands/packages.ts'
 import { registerPull } from './commands/pull.ts'
 import { registerPush } from './commands/push.ts'
+import { registerRemove } from './commands/remove.ts'
+import { registerRetention } from './commands/retention.ts'
 import { registerStore } from './commands/store.ts'
 import { registerTag } from './commands/tag.ts'
 import { registerToken } from './commands/token.ts'
@@ -93,12 +97,16 @@ const REGISTRATIONS = [
   registerVerify,
   registerManifest,
   registerTag,
+  registerRetention,
+  registerHold,
+  registerRemove,
   registerToken,
   registerAccess,
   registerEvents,
   registerLogin,
   registerHealth,
   registerStore,
+  registerJobs,
   registerConfig,
   registerCompletion,
   registerVersion,

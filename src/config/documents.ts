@@ -80,8 +80,7 @@ ${table(rows())}
 
 ## Known, and not in use yet
 
-These names are the operator guide's. They are checked like the others and have no effect in this version;
-setting \`ARTIFACTSTORE_RETENTION_CONFIG_PATH\`, which would otherwise change how long things are kept, is a warning.
+These names are the operator guide's. They are checked like the others and have no effect in this version.
 
 ${table(rows('reserved'))}
 

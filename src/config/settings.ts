@@ -42,7 +42,7 @@ function setting<T>(row: Setting<T>): Setting<T> {
 }
 
 /** The domain's classes; `test/config.test.ts` compares them with the registry's own list. */
-const RETENTION_CLASSES = [
+export const RETENTION_CLASSES = [
   'transient',
   'raw-evidence',
   'summary-evidence',
@@ -201,7 +201,7 @@ export const SETTINGS = {
   }),
   'oci.retention_class': setting({
     name: 'ARTIFACTSTORE_OCI_RETENTION_CLASS',
-    kind: oneOf(RETENTION_CLASSES, 'class'),
+    kind: text,
     default: 'user-managed',
     description:
       'Retention class of what is pushed to `/v2/` without the annotation `vnd.artifactstore.retention-class`.',
@@ -211,6 +211,12 @@ export const SETTINGS = {
     kind: seconds(60),
     default: '86400',
     description: 'How long an unfinished upload is kept after its last byte.',
+  }),
+  'packages.draft_expiry_seconds': setting({
+    name: 'ARTIFACTSTORE_DRAFT_EXPIRY_SECONDS',
+    kind: seconds(0),
+    default: '604800',
+    description: 'How long a package that is not finalized is kept after its last change; 0 keeps it.',
   }),
   'retention.undelete_grace_seconds': setting({
     name: 'ARTIFACTSTORE_UNDELETE_GRACE_SECONDS',
@@ -222,15 +228,21 @@ export const SETTINGS = {
     name: 'ARTIFACTSTORE_RETENTION_CONFIG_PATH',
     kind: optional(path),
     default: '',
-    description: 'TOML file with default durations of retention classes.',
-    status: 'reserved',
+    description:
+      'TOML file with default durations of retention classes, further classes, and which class pushes to a repository get (docs/retention.md).',
+  }),
+  'retention.release_by_other': setting({
+    name: 'ARTIFACTSTORE_RELEASE_BY_OTHER',
+    kind: boolean,
+    default: 'false',
+    description: 'Whether a hold must be released by somebody else than the one who applied it.',
   }),
   'retention.sweep_interval_seconds': setting({
     name: 'ARTIFACTSTORE_RETENTION_SWEEP_INTERVAL_SECONDS',
-    kind: seconds(1),
+    kind: seconds(0),
     default: '3600',
-    description: 'Interval for schedulers that run the retention sweep.',
-    status: 'reserved',
+    description:
+      'How often a server marks packages whose time is over (looked at every ten minutes); 0 leaves it to `artifactstore retention sweep`.',
   }),
   'log.level': setting({
     name: 'ARTIFACTSTORE_LOG_LEVEL',

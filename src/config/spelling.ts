@@ -23,3 +23,9 @@ function editDistance(from: string, to: string): number {
   }
   return row[to.length]!
 }
+
+/** A value in a message: bounded, and without what could repaint a terminal. */
+export function printable(text: string): string {
+  const bounded = text.length > 120 ? `${text.slice(0, 120)}…` : text
+  return bounded.replace(/\p{Cc}/gu, '\ufffd')
+}

@@ -124,7 +124,7 @@ export const listPackages = operation({
 })
 
 /** Undefined for whoever may see everything, which costs nothing to look at. */
-function visibleTo(request: ApiRequest): ((repository: RepositoryName) => boolean) | undefined {
+export function visibleTo(request: ApiRequest): ((repository: RepositoryName) => boolean) | undefined {
   return request.may('pull', EVERYTHING) ? undefined : (repository) => request.may('pull', repository)
 }
 
@@ -166,6 +166,25 @@ export const getPackage = operation({
   async handle({ context, request, params }) {
     const found = await context.registry.packages.get(params.package_id!)
     return jsonReply(200, packageJson(found, hostOf(request)))
+  },
+})
+
+const REASON_QUERY = {
+  reason: { kind: 'text', description: 'Why; it stays in the log. Must be given' },
+} as const
+
+export const deletePackage = operation({
+  id: 'deletePackage',
+  summary: 'Delete a package; a draft is discarded',
+  description:
+    'What a class or a hold keeps stays. A tombstone with its events remains; tags on the package go with it, and its bytes with collection.',
+  query: REASON_QUERY,
+  answers: { 204: { description: 'It is gone' } },
+  errors: ['package-unknown', 'retained', 'tag-immutable'],
+  async handle({ context, params, query, actor }) {
+    if (query.reason === undefined) throw fieldInvalid('reason', 'Say why, as ?reason=: it stays in the log')
+    await context.registry.packages.remove(params.package_id!, { reason: query.reason, actor })
+    return { status: 204 }
   },
 })
 

@@ -7,8 +7,20 @@ import { readEvents } from './events.ts'
 import { addFile, downloadFile, getFile, listFiles } from './files.ts'
 import { getManifest, getManifestJson, getOciManifest } from './manifests.ts'
 import type { Route } from './operation.ts'
-import { createPackage, finalizePackage, getPackage, listPackages } from './packages.ts'
+import { createPackage, deletePackage, finalizePackage, getPackage, listPackages } from './packages.ts'
 import { listReferrers } from './referrers.ts'
+import {
+  applyHold,
+  confirmClock,
+  extendRetention,
+  getRetention,
+  listHolds,
+  listRetentionClasses,
+  raiseRetentionClass,
+  readRetentionHistory,
+  releaseHold,
+  sweepRetention,
+} from './retention.ts'
 import { on } from './route-access.ts'
 import { getBanner, getDocs, getHealth, getOpenApi } from './service.ts'
 import { deletePackageTag, putPackageTag } from './tags.ts'
@@ -25,6 +37,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'post',   path: '/packages',                           access: on('somewhere', 'push'), operation: createPackage },
   { method: 'get',    path: '/packages',                           access: on('somewhere', 'pull'), operation: listPackages },
   { method: 'get',    path: '/packages/:package_id',               access: on('package', 'pull'), operation: getPackage },
+  { method: 'delete', path: '/packages/:package_id',               access: on('package', 'delete'), operation: deletePackage },
   { method: 'get',    path: '/packages/:package_id/files',         access: on('package', 'pull'), operation: listFiles },
   { method: 'post',   path: '/packages/:package_id/files',         access: on('package', 'push'), operation: addFile },
   { method: 'post',   path: '/packages/:package_id/finalize',      access: on('package', 'push'), operation: finalizePackage },
@@ -34,6 +47,17 @@ export const ROUTES: readonly Route[] = [
   { method: 'get',    path: '/packages/:package_id/referrers',     access: on('package', 'pull'), operation: listReferrers },
   { method: 'put',    path: '/packages/:package_id/tags/:tag',     access: on('package', 'push', 'tag'), operation: putPackageTag },
   { method: 'delete', path: '/packages/:package_id/tags/:tag',     access: on('package', 'delete', 'tag'), operation: deletePackageTag },
+
+  { method: 'get',    path: '/packages/:package_id/retention',            access: on('package', 'pull'), operation: getRetention },
+  { method: 'get',    path: '/packages/:package_id/retention/history',    access: on('package', 'pull'), operation: readRetentionHistory },
+  { method: 'post',   path: '/packages/:package_id/retention/extensions', access: on('package', 'retain'), operation: extendRetention },
+  { method: 'put',    path: '/packages/:package_id/retention/class',      access: on('package', 'retain'), operation: raiseRetentionClass },
+  { method: 'post',   path: '/packages/:package_id/retention/holds',      access: on('package', 'hold'), operation: applyHold },
+  { method: 'post',   path: '/packages/:package_id/retention/holds/:hold_id/release', access: on('package', 'release'), operation: releaseHold },
+  { method: 'post',   path: '/retention/sweeps',                          access: on('everything', 'collect'), operation: sweepRetention },
+  { method: 'post',   path: '/clock/confirmation',                        access: on('everything', 'collect'), operation: confirmClock },
+  { method: 'get',    path: '/holds',                                     access: on('somewhere', 'pull'), operation: listHolds },
+  { method: 'get',    path: '/retention-classes',                         access: on('somewhere', 'pull'), operation: listRetentionClasses },
 
   { method: 'get',    path: '/files/:file_id',                     access: on('file', 'pull'), operation: getFile },
   { method: 'get',    path: '/files/:file_id/download',            access: on('file', 'pull'), operation: downloadFile },

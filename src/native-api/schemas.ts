@@ -3,6 +3,7 @@
  * say what `wire.ts` says as types; request bodies are validated with them and the tests validate every answer.
  */
 import { claim, count, digest, instant, type JsonSchema, list, nullable, oneOf, record, text } from './json-schema.ts'
+import { RETENTION_SCHEMAS } from './retention-wire.ts'
 import { LIMITS } from './wire.ts'
 
 const METADATA: JsonSchema = {
@@ -297,6 +298,7 @@ export const SCHEMAS = {
   TokenPage: record({ tokens: list({ $ref: '#/components/schemas/Token' }), next_cursor: NEXT_CURSOR }),
   RotatedKey: record({ key_id: text('The key that signs from now on'), retired: text('The key before') }),
   Explanation: EXPLANATION,
+  ...RETENTION_SCHEMAS,
   Event: EVENT,
   EventPage: record({
     events: list({ $ref: '#/components/schemas/Event' }),

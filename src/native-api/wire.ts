@@ -22,6 +22,17 @@ export const paths = {
   referrers: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/referrers`,
   packageTag: (packageId: string, tag: string) =>
     `/packages/${encodeURIComponent(packageId)}/tags/${encodeURIComponent(tag)}`,
+  retention: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/retention`,
+  retentionHistory: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/retention/history`,
+  retentionExtensions: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/retention/extensions`,
+  packageClass: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/retention/class`,
+  holds: (packageId: string) => `/packages/${encodeURIComponent(packageId)}/retention/holds`,
+  holdRelease: (packageId: string, holdId: string) =>
+    `/packages/${encodeURIComponent(packageId)}/retention/holds/${encodeURIComponent(holdId)}/release`,
+  allHolds: '/holds',
+  retentionClasses: '/retention-classes',
+  retentionSweeps: '/retention/sweeps',
+  clockConfirmation: '/clock/confirmation',
   file: (fileId: string) => `/files/${encodeURIComponent(fileId)}`,
   fileDownload: (fileId: string) => `/files/${encodeURIComponent(fileId)}/download`,
   uploads: '/uploads',
@@ -203,6 +214,7 @@ export interface FinalizedJson {
   readonly oci_absent_reason?: string
 }
 
+export type * from './retention-wire.ts'
 // --- what refers to a package --------------------------------------------------------------------------------------
 
 /** One signature (or signed attestation), checked with the keys of the server. */

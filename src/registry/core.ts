@@ -7,6 +7,7 @@ import type { Database } from './database/sql.ts'
 import { RegistryError } from './errors.ts'
 import type { Ids } from './ids.ts'
 import type { Recorder } from './record.ts'
+import type { RetentionClasses } from './retention/classes.ts'
 import type { TagRule } from './tag-rules.ts'
 
 /** A storage backend: where blobs are, and where bytes become blobs. */
@@ -30,8 +31,14 @@ export interface Core {
   readonly placement: Placement
   readonly clock: () => number
   readonly ids: Ids
-  readonly ociRetentionClass: string
+  readonly retentionClasses: RetentionClasses
+  /** The class of what is pushed to a repository through `/v2/` without one. */
+  readonly classOfRepository: (repository: string) => string
+  /** A hold is released by somebody else than the one who applied it. */
+  readonly releaseByOther: boolean
   readonly uploadExpirySeconds: number
+  /** 0: drafts stay. */
+  readonly draftExpirySeconds: number
   readonly undeleteGraceSeconds: number
   readonly tagRules: readonly TagRule[]
   readonly alarm: Alarm

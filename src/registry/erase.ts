@@ -21,7 +21,9 @@ export async function erasePackage(
     if (row.status !== 'erased') await refuseRetainedManifest(tx, row.repository_id ?? '', id, now)
     const erased = await tx.run(
       `UPDATE events SET payload = NULL WHERE subject_kind = 'package' AND subject_id = ? AND payload IS NOT NULL
-         AND event_type IN ('v1.package.created', 'v1.file.ingested', 'v1.package.finalized', 'v1.manifest.put')`,
+         AND event_type IN ('v1.package.created', 'v1.file.ingested', 'v1.package.finalized', 'v1.manifest.put',
+           'v1.retention.extended', 'v1.retention.class_raised', 'v1.retention.hold_applied', 'v1.retention.hold_released',
+           'v1.package.deleted', 'v1.package.discarded')`,
       [id],
     )
     if (erased === 0) return { events: [], result: { events: 0 } }

@@ -63,6 +63,15 @@ export const REGISTRY_ERROR_CODES = [
   'cursor-unknown',
   /** The same idempotency key came with another request. */
   'idempotency-key-reused',
+  /** An extension that does not end later than what stands; `detail.expires_at` is that. */
+  'expiry-not-later',
+  /** A class is changed to a longer one only. */
+  'class-not-stronger',
+  'hold-unknown',
+  /** The clock jumped by more than a day: nothing expires until an operator has looked at it. */
+  'clock-doubted',
+  /** The hold stands no more. */
+  'hold-released',
   /** The package's retention class or a hold forbids the deletion. */
   'retained',
   /** No valid credential, and the action needs one. */

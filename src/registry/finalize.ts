@@ -13,7 +13,6 @@ import { type OciMapping, toOciManifest } from './manifest/oci-mapping.ts'
 import { printable, type RelativePath, type RepositoryName, type Tag } from './names.ts'
 import { type PackageRow, readFiles, readPackage, readPackageRow } from './package-rows.ts'
 import type { File, Finalized, Metadata } from './registry.ts'
-import { findRetentionClass } from './retention/classes.ts'
 import { tagEvents } from './tags.ts'
 
 const ATTEMPTS = 10
@@ -66,7 +65,7 @@ async function build(core: Core, id: string, actor: string): Promise<Built> {
     producer: row.producer,
     retentionClass: row.retention_class,
   })
-  const retention = findRetentionClass(row.retention_class)
+  const retention = core.retentionClasses.find(row.retention_class)
   const manifest: NativeManifest = {
     manifest_version: 1,
     package: {

@@ -15,10 +15,9 @@ import { createManifestCache } from './manifest-cache.ts'
 import type { Reference, RepositoryName, Tag } from './names.ts'
 import type { Manifest, Manifests } from './registry.ts'
 import { ensureRepository, findRepository, getRepository } from './repositories.ts'
-import { expiryOf, findRetentionClass, RETENTION_CLASSES } from './retention/classes.ts'
+import { expiryOf } from './retention/classes.ts'
 import { refuseRetainedManifest } from './retention/retained.ts'
-import { refuseImmutableTag } from './tag-rules.ts'
-import { refuseReservedTag, tagEvents } from './tags.ts'
+import { refuseImmutableTags, refuseReservedTag, tagEvents } from './tags.ts'
 
 interface ManifestRow {
   readonly package_id: string
@@ -47,7 +46,7 @@ export function createManifests(core: Core): Manifests {
       const digest = digestFor(reference, bytes)
       const parsed = parseManifest(bytes, request.mediaType)
       const tags = [...new Set([...('tag' in reference ? [reference.tag] : []), ...(request.tags ?? [])])]
-      const retentionClass = classOf(repository, parsed, core.ociRetentionClass)
+      const retentionClass = classOf(core, repository, parsed)
       const mayStore = request.mayStore ?? true
       const put: PutRequest = { repository, digest, parsed, bytes, tags, retentionClass, mayStore }
       const { packageId, missing } = await core.recorder.record(actor, (tx, now) => decidePut(core, tx, now, put))
@@ -141,13 +140,6 @@ async function countMissing(tx: Sql, repositoryId: string, parsed: ParsedManifes
 /** A warning needs no exact number, and a manifest can name thousands. */
 const MISSING_LOOKED_AT = 50
 
-/** A manifest goes with its tags, so one that must not go keeps it. */
-async function refuseImmutableTags(core: Core, tx: Sql, repository: RepositoryName, packageId: string): Promise<void> {
-  if (core.tagRules.length === 0) return
-  const tags = await tx.all<{ name: string }>('SELECT name FROM tags WHERE package_id = ?', [packageId])
-  for (const { name } of tags) refuseImmutableTag(core, repository, name, 'removed')
-}
-
 async function storeEvents(
   core: Core,
   tx: Sql,
@@ -188,7 +180,7 @@ function creationEvents(
   put: PutRequest & { repositoryId: string; packageId: string; generation: number },
 ): NewEvent[] {
   const subject = { subjectKind: 'package', subjectId: put.packageId } as const
-  const retentionClass = findRetentionClass(put.retentionClass)!
+  const retentionClass = core.retentionClasses.require(put.retentionClass)
   return [
     {
       type: 'v1.manifest.put',
@@ -243,10 +235,10 @@ async function refuseDeletedBlobs(tx: Sql, repositoryId: string, parsed: ParsedM
 }
 
 /** Throws `manifest-invalid` listing the classes: a class that nobody defined keeps nothing (core-rules 23). */
-function classOf(repository: RepositoryName, parsed: ParsedManifest, fallback: string): string {
-  const { retentionClass } = packageFactsOf(repository, parsed, fallback)
-  if (findRetentionClass(retentionClass)) return retentionClass
-  const known = RETENTION_CLASSES.map(({ name }) => name)
+function classOf(core: Core, repository: RepositoryName, parsed: ParsedManifest): string {
+  const { retentionClass } = packageFactsOf(repository, parsed, core.classOfRepository(repository))
+  if (core.retentionClasses.find(retentionClass)) return retentionClass
+  const known = core.retentionClasses.all.map(({ name }) => name)
   throw new RegistryError(
     'manifest-invalid',
     `The manifest names the retention class '${retentionClass}', which does not exist: use one of ${known.join(', ')}`,

@@ -9,6 +9,7 @@ import { type AccessOptions, type CreatedAccess, createAccess } from './auth/acc
 import { createBlobs } from './blobs.ts'
 import { ByteCache } from './byte-cache.ts'
 import { createCatalog } from './catalog.ts'
+import { confirmClock } from './clock-guard.ts'
 import { type Alarm, type Backend, backendOf, type Core } from './core.ts'
 import type { Database } from './database/sql.ts'
 import { erasePackage } from './erase.ts'
@@ -16,6 +17,7 @@ import { createFeed } from './feed.ts'
 import { createFiles } from './files.ts'
 import { type Ids, systemIds } from './ids.ts'
 import { createManifests } from './manifests.ts'
+import { expireDrafts } from './package-remove.ts'
 import { createPackages } from './packages.ts'
 import { createPlacement, type PlacementRoute } from './placement.ts'
 import { createRecorder } from './record.ts'
@@ -24,6 +26,14 @@ import { type RefStore, registryRefStore } from './ref-store/index.ts'
 import { createReferrers } from './referrers.ts'
 import type { Registry, RegistryHealth } from './registry.ts'
 import { replay, staleViews } from './replay.ts'
+import {
+  classByRepository,
+  createRetentionClasses,
+  type RepositoryClass,
+  type RetentionClass,
+  USER_MANAGED,
+} from './retention/classes.ts'
+import { createRetention } from './retention/retention.ts'
 import { createSignatures } from './signatures.ts'
 import type { TagRule } from './tag-rules.ts'
 import { createTags } from './tags.ts'
@@ -40,8 +50,15 @@ export interface RegistryDependencies {
   readonly defaultBackend: string
   readonly routes?: readonly PlacementRoute[]
   readonly version: string
+  /** Other durations of the seeds, and further classes. */
+  readonly retentionClasses?: readonly RetentionClass[]
+  /** The class of what is pushed to a repository without one: the first rule that matches, else `ociRetentionClass`. */
+  readonly repositoryClasses?: readonly RepositoryClass[]
   readonly ociRetentionClass?: string
+  readonly releaseByOther?: boolean
   readonly uploadExpirySeconds?: number
+  /** 0: drafts stay. */
+  readonly draftExpirySeconds?: number
   readonly undeleteGraceSeconds?: number
   readonly tagRules?: readonly TagRule[]
   readonly access?: AccessOptions
@@ -102,8 +119,14 @@ async function createCore(dependencies: RegistryDependencies): Promise<Core> {
     placement: createPlacement(dependencies.routes ?? [], defaultBackend),
     clock,
     ids,
-    ociRetentionClass: dependencies.ociRetentionClass ?? 'user-managed',
+    retentionClasses: createRetentionClasses(dependencies.retentionClasses),
+    classOfRepository: classByRepository(
+      dependencies.repositoryClasses ?? [],
+      dependencies.ociRetentionClass ?? USER_MANAGED,
+    ),
+    releaseByOther: dependencies.releaseByOther ?? false,
     uploadExpirySeconds: dependencies.uploadExpirySeconds ?? DAY,
+    draftExpirySeconds: dependencies.draftExpirySeconds ?? 7 * DAY,
     undeleteGraceSeconds: dependencies.undeleteGraceSeconds ?? 7 * DAY,
     tagRules: dependencies.tagRules ?? [],
     alarm: dependencies.alarm ?? (() => undefined),
@@ -133,6 +156,7 @@ function services(core: Core, { access, tokens }: CreatedAccess): OpenedRegistry
     blobs: createBlobs(core),
     manifests: createManifests(core),
     tags: createTags(core),
+    retention: createRetention(core),
     referrers: createReferrers(core),
     signatures: createSignatures(core),
     catalog: createCatalog(core),
@@ -145,7 +169,12 @@ function services(core: Core, { access, tokens }: CreatedAccess): OpenedRegistry
     replay: (onProgress) => replay({ database, recorder, views: VIEWS, onProgress }),
     verifyViews: (onProgress) => verifyViews(database, VIEWS, onProgress),
     verifyLog: (onProgress) => verifyLog(database.reader, 0, onProgress),
-    sweepUploads: () => sweepUploads(core),
+    async sweepUploads() {
+      const uploads = await sweepUploads(core)
+      const drafts = await expireDrafts(core)
+      return { discarded: uploads.discarded + drafts.discarded }
+    },
+    confirmClock: () => confirmClock(core),
     erase: (packageId, request) => erasePackage(core, packageId, request),
     dispose() {
       disposed ??= close()

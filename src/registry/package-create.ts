@@ -10,7 +10,7 @@ import type { RepositoryName } from './names.ts'
 import { readPackage } from './package-rows.ts'
 import type { NewPackage, Package } from './registry.ts'
 import { ensureRepository, repositoryOf } from './repositories.ts'
-import { expiryOf, type RetentionClass, requireRetentionClass } from './retention/classes.ts'
+import { expiryOf, type RetentionClass } from './retention/classes.ts'
 
 /** Characters of name, producer and subject. */
 const FIELD_LIMIT = 255
@@ -19,7 +19,7 @@ const IDEMPOTENCY_MS = 24 * 60 * 60 * 1_000
 
 export async function createPackage(core: Core, request: NewPackage): Promise<{ package: Package; created: boolean }> {
   for (const field of ['name', 'producer', 'subject'] as const) requireText(field, request[field])
-  const retentionClass = requireRetentionClass(request.retentionClass)
+  const retentionClass = core.retentionClasses.require(request.retentionClass)
   validateMetadata(request.metadata ?? {})
   const repository = repositoryOf(request.producer, request.name)
   const key = idempotencyKey(request)

@@ -78,7 +78,8 @@ export function requireLimit(limit: number): void {
   throw new RegistryError('field-invalid', `A page has 1 to ${PAGE_LIMIT} entries, not ${limit}`, { field: 'limit' })
 }
 
-function instant(field: string, text: string): string {
+/** As the log writes it. Throws `field-invalid`. */
+export function instant(field: string, text: string): string {
   const time = Date.parse(text)
   if (!Number.isNaN(time) && /^\d{4}-\d{2}-\d{2}/.test(text)) return new Date(time).toISOString()
   throw new RegistryError(

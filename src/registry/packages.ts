@@ -7,6 +7,7 @@ import { finalizePackage } from './finalize.ts'
 import { createPackage } from './package-create.ts'
 import { listPackages } from './package-list.ts'
 import { packageManifest, packageManifestJson, packageOciManifest } from './package-manifest.ts'
+import { removePackage } from './package-remove.ts'
 import { readPackage, repositoryOfPackage } from './package-rows.ts'
 import type { File, NewFile, Packages } from './registry.ts'
 import { pairOf } from './repositories.ts'
@@ -27,6 +28,7 @@ export function createPackages(core: Core): Packages {
     manifest: (id) => packageManifest(reader, id),
     manifestJson: (id) => packageManifestJson(reader, id),
     ociManifest: (id) => packageOciManifest(reader, id),
+    remove: (id, request) => removePackage(core, id, request),
   }
 }
 

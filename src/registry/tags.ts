@@ -5,7 +5,7 @@ import type { Sql } from './database/sql.ts'
 import { RegistryError } from './errors.ts'
 import type { NewEvent } from './events/event.ts'
 import { isUuid } from './ids.ts'
-import type { Tag } from './names.ts'
+import type { RepositoryName, Tag } from './names.ts'
 import { readPackage, readPackageRow } from './package-rows.ts'
 import type { Tags } from './registry.ts'
 import { getRepository } from './repositories.ts'
@@ -87,4 +87,16 @@ function untaggable(packageId: string, status: string): RegistryError {
     id: packageId,
     status,
   })
+}
+
+/** A manifest goes with its tags, so one that must not go keeps it. */
+export async function refuseImmutableTags(
+  core: Core,
+  tx: Sql,
+  repository: RepositoryName,
+  packageId: string,
+): Promise<void> {
+  if (core.tagRules.length === 0) return
+  const tags = await tx.all<{ name: string }>('SELECT name FROM tags WHERE package_id = ?', [packageId])
+  for (const { name } of tags) refuseImmutableTag(core, repository, name, 'removed')
 }

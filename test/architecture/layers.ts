@@ -57,7 +57,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     paths: ['src/config.ts', 'src/config/'],
     imports: [],
     types: ['storage', 'registry', 'http'],
-    packages: ['ajv', 'yaml'],
+    packages: ['ajv', 'smol-toml', 'yaml'],
     faces: ['src/config.ts'],
   },
   /** A migration is handed knex and the engine's traits by the registry and knows their types. */
@@ -119,7 +119,7 @@ export const START = ['src/main.ts', 'src/compose.ts', 'src/main/serve.ts']
  * import of `node:http` reads all of its exports, and one of them loads a whole HTTP client.
  */
 export const NOT_AT_START =
-  /^(?:ajv|bcrypt|cli-progress|commander|jose|knex|multer|pg|prom-client|yaml|@sigstore\/\w+|node:https?)$/
+  /^(?:ajv|bcrypt|cli-progress|commander|jose|knex|multer|pg|prom-client|smol-toml|yaml|@sigstore\/\w+|node:https?)$/
 
 /** Only here are things constructed that must be closed again. */
 export const CONSTRUCTION = ['src/compose.ts', 'src/main.ts', 'src/main/', 'src/index.ts']

@@ -70,6 +70,8 @@ async function cli(...args: string[]): Promise<{ code: number; stdout: string; s
       replay: nobody,
       verifyViews: nobody,
       verifyLog: nobody,
+      sweepRetention: nobody,
+      confirmClock: nobody,
       configuration: () => ({ settings: [], warnings: [] }),
     },
     streams: { stdin: new PassThrough() as unknown as NodeJS.ReadStream, stdout, stderr },

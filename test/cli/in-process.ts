@@ -12,6 +12,8 @@ const NO_STORE: StoreCommands = {
   replay: nobody,
   verifyViews: nobody,
   verifyLog: nobody,
+  sweepRetention: nobody,
+  confirmClock: nobody,
   configuration: () => ({ settings: [], warnings: [] }),
 }
 

@@ -1,7 +1,7 @@
 /** Every route is exercised once here, so that a new row of the table without a test and a schema fails by name. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { errorsOf, openApiDocument, openApiPath, PROBLEMS, ROUTES } from '../../src/native-api/index.ts'
-import { type FileJson, type PackageJson, paths, type UploadJson } from '../../src/native-api/wire.ts'
+import { type FileJson, type HoldJson, type PackageJson, paths, type UploadJson } from '../../src/native-api/wire.ts'
 import { type Answer, type Door, formOf, NEW_PACKAGE, openDoor, type RequestOptions } from './native-fixture.ts'
 
 interface World {
@@ -9,6 +9,9 @@ interface World {
   readonly door: Door
   readonly draft: PackageJson
   readonly closed: PackageJson
+  readonly doomed: PackageJson
+  /** On the draft. */
+  readonly hold: HoldJson
   readonly file: FileJson
   readonly upload: UploadJson
 }
@@ -32,6 +35,25 @@ const SUCCESSES: Readonly<Record<string, Success>> = {
   listReferrers: ({ closed }) => ['GET', paths.referrers(closed.id)],
   putPackageTag: ({ closed }) => ['PUT', paths.packageTag(closed.id, 'v1')],
   deletePackageTag: ({ closed }) => ['DELETE', paths.packageTag(closed.id, 'v1'), {}, 204],
+  deletePackage: ({ doomed }) => ['DELETE', `${paths.package(doomed.id)}?reason=test`, {}, 204],
+  getRetention: ({ closed }) => ['GET', paths.retention(closed.id)],
+  readRetentionHistory: ({ closed }) => ['GET', paths.retentionHistory(closed.id)],
+  extendRetention: ({ closed }) => [
+    'POST',
+    paths.retentionExtensions(closed.id),
+    { json: { new_expires_at: '2099-01-01T00:00:00Z', reason: 'test' } },
+  ],
+  raiseRetentionClass: ({ closed }) => [
+    'PUT',
+    paths.packageClass(closed.id),
+    { json: { retention_class: 'permanent-record', reason: 'test' } },
+  ],
+  applyHold: ({ closed }) => ['POST', paths.holds(closed.id), { json: { reason: 'test', case: 'C-17' } }, 201],
+  releaseHold: ({ draft, hold }) => ['POST', paths.holdRelease(draft.id, hold.hold_id), { json: { reason: 'test' } }],
+  sweepRetention: () => ['POST', paths.retentionSweeps, { json: { dry_run: true } }],
+  confirmClock: () => ['POST', paths.clockConfirmation],
+  listHolds: () => ['GET', `${paths.allHolds}?case=C-17&standing=true`],
+  listRetentionClasses: () => ['GET', paths.retentionClasses],
   getFile: ({ file }) => ['GET', paths.file(file.id)],
   downloadFile: ({ file }) => ['GET', paths.fileDownload(file.id)],
   beginUpload: () => ['POST', paths.uploads, { json: {} }, 202],
@@ -61,7 +83,10 @@ beforeAll(async () => {
   const file = await door.addFile(draft.id, 'b.txt', 'b')
   const { json } = await door.send('POST', paths.tokens, { json: { scopes: ['repository:a:pull'], note: 'test' } })
   const { id: issued } = json as { id: string }
-  world = { door, draft, closed, file, issued, upload: await door.newUpload() }
+  const doomed = await door.newPackage({ name: 'doomed' })
+  const held = await door.send('POST', paths.holds(draft.id), { json: { reason: 'test' } })
+  const hold = held.json as HoldJson
+  world = { door, draft, closed, doomed, hold, file, issued, upload: await door.newUpload() }
 })
 afterAll(async () => {
   await world.door[Symbol.asyncDispose]()

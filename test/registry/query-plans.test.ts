@@ -91,3 +91,13 @@ it('tags are found from the last one on', async () => {
   const plans = await plansOf('tags', () => store.registry.tags.list(TEAM, { limit: 1, last: 'a' }))
   expect(plans).toEqual([expect.stringMatching(/repository_id=\? AND name>\?/)])
 })
+
+it('a sweep looks at what is over and not marked yet, and at nothing else', async () => {
+  const plans = await plansOf('retention_state', () => store.registry.retention.sweep({ dryRun: true }))
+  expect(plans).toEqual([
+    expect.stringMatching(/s USING (?:COVERING )?INDEX ix_retention_state_0_\S+ \(expires_at<\?\)/),
+    expect.stringMatching(/p USING INDEX \S+ \(package_id=\?\)/),
+    expect.any(String),
+    expect.stringMatching(/h USING (?:COVERING )?INDEX ix_holds_0_\S+ \(package_id=\? AND released_at=\?\)/),
+  ])
+})

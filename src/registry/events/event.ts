@@ -22,6 +22,21 @@ export interface EventPayloads {
     duration_seconds: number | null
     expires_at: string | null
   }
+  /** A later end, for a reason. */
+  'v1.retention.extended': { expires_at: string; reason: string; salt: Salt }
+  /** Another class that keeps at least as long. */
+  'v1.retention.class_raised': {
+    retention_class: string
+    duration_seconds: number | null
+    expires_at: string | null
+    reason: string
+    salt: Salt
+  }
+  /** Until it is released the package is not deleted, whatever its class says. */
+  'v1.retention.hold_applied': { hold_id: string; reason: string; case_reference: string | null; salt: Salt }
+  'v1.retention.hold_released': { hold_id: string; reason: string; salt: Salt }
+  /** Its class keeps it no longer, which alone deletes nothing. `expires_at`: when that was. */
+  'v1.retention.deletion_eligible': { expires_at: string }
   'v1.file.ingested': {
     file_id: string
     repository_id: string
@@ -65,6 +80,10 @@ export interface EventPayloads {
     retention_class: string
     salt: Salt
   }
+  /** A tombstone stays; `v1.manifest.deleted` follows where it has a manifest on `/v2/`. */
+  'v1.package.deleted': { reason: string; salt: Salt }
+  /** A draft was given up. */
+  'v1.package.discarded': { reason: string; salt: Salt }
   'v1.manifest.deleted': { repository_id: string; digest: string }
   'v1.manifest.restored': { repository_id: string; digest: string }
   'v1.tag.set': { tag: string; package_id: string; digest: string; salt: Salt }
@@ -83,6 +102,11 @@ export const EVENT_TYPES = [
   'v1.repository.created',
   'v1.package.created',
   'v1.retention.default_applied',
+  'v1.retention.extended',
+  'v1.retention.class_raised',
+  'v1.retention.hold_applied',
+  'v1.retention.hold_released',
+  'v1.retention.deletion_eligible',
   'v1.file.ingested',
   'v1.package.finalized',
   'v1.blob.stored',
@@ -91,6 +115,8 @@ export const EVENT_TYPES = [
   'v1.blob.unlinked',
   'v1.storage.location_verified',
   'v1.manifest.put',
+  'v1.package.deleted',
+  'v1.package.discarded',
   'v1.manifest.deleted',
   'v1.manifest.restored',
   'v1.tag.set',

@@ -65,10 +65,10 @@ export class UploadWriter {
   }
 
   backendFor(key: Pick<UploadKey, 'repository'>): string {
-    const { defaultBackend, ociRetentionClass, placement } = this.#core
+    const { classOfRepository, defaultBackend, placement } = this.#core
     if (!key.repository) return defaultBackend
     const { producer } = pairOf(key.repository)
-    return placement({ repository: key.repository, producer, retentionClass: ociRetentionClass })
+    return placement({ repository: key.repository, producer, retentionClass: classOfRepository(key.repository) })
   }
 
   /** Throws `upload-unknown`, `upload-busy`, `upload-offset-mismatch` before `work` begins. */

@@ -5,7 +5,7 @@ import { manifestsView, referrersView } from './manifests.ts'
 import { packagesView } from './packages.ts'
 import { refsView } from './refs.ts'
 import { repositoriesView, repositoryBlobsView } from './repositories.ts'
-import { retentionStateView } from './retention-state.ts'
+import { holdsView, retentionStateView } from './retention-state.ts'
 import { tagsView } from './tags.ts'
 import { tokensView } from './tokens.ts'
 import type { View } from './view.ts'
@@ -21,6 +21,7 @@ export const VIEWS: readonly View[] = [
   referrersView,
   tagsView,
   retentionStateView,
+  holdsView,
   refsView,
   tokensView,
 ]

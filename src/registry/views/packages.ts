@@ -9,7 +9,7 @@ import type { EventOf, View } from './view.ts'
 
 export const packagesView: View = {
   name: 'packages',
-  version: 1,
+  version: 2,
   tables: [
     {
       name: 'packages',
@@ -59,6 +59,12 @@ export const packagesView: View = {
       on: {
         'v1.package.created': (sql, event) => rows.create(sql, event),
         'v1.retention.default_applied': (sql, event) => rows.change(sql, event),
+        'v1.retention.extended': (sql, event) => rows.change(sql, event),
+        'v1.retention.class_raised': (sql, event) =>
+          rows.change(sql, event, 'retention_class = ?', event.payload.retention_class),
+        'v1.retention.hold_applied': (sql, event) => rows.change(sql, event),
+        'v1.retention.hold_released': (sql, event) => rows.change(sql, event),
+        'v1.retention.deletion_eligible': (sql, event) => rows.change(sql, event),
         'v1.file.ingested': (sql, event) =>
           rows.change(sql, event, 'file_count = file_count + 1, total_size = total_size + ?', event.payload.size),
         'v1.package.finalized': (sql, event) => {
@@ -73,6 +79,8 @@ export const packagesView: View = {
         },
         'v1.manifest.put': (sql, event) =>
           event.payload.native ? rows.addFace(sql, event) : rows.createFromManifest(sql, event),
+        'v1.package.deleted': (sql, event) => rows.change(sql, event, "status = 'deleted'"),
+        'v1.package.discarded': (sql, event) => rows.change(sql, event, "status = 'deleted'"),
         'v1.manifest.deleted': (sql, event) => rows.change(sql, event, "status = 'deleted'"),
         'v1.manifest.restored': (sql, event) => rows.change(sql, event, "status = 'finalized'"),
         'v1.package.erased': (sql, event) => rows.erase(sql, event),

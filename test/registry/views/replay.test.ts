@@ -28,7 +28,8 @@ const LAYER = Buffer.from('layer')
 
 /** Something in every table of every view. */
 async function fillEveryView(store: TestStore): Promise<void> {
-  await finalizedPackage(store, { 'a.txt': Buffer.from('a') }, { metadata: { key: 'value', n: 1.5 } })
+  const { id } = await finalizedPackage(store, { 'a.txt': Buffer.from('a') }, { metadata: { key: 'value', n: 1.5 } })
+  await store.registry.retention.applyHold(id, { reason: 'test', caseReference: 'C-17', actor: 'alice' })
   await pushBlob(store, 'team/app', LAYER)
   const image = imageOf({ layers: [descriptorOf(LAYER, 'layer.bin')] })
   await putManifest(store, 'team/app', image, 'v1')
