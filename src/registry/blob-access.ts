@@ -83,15 +83,7 @@ export async function openBlob(
   if (row.size <= VERIFIED_BYTES) {
     const bytes = await readVerified(core, row, shown.digest)
     const part = range ? bytes.subarray(range.first, range.last + 1) : bytes
-    return {
-      ...shown,
-      size: row.size,
-      bytes: part,
-      // Made when asked for: a stream costs more than sending the bytes.
-      get content() {
-        return Readable.from([part], { objectMode: false })
-      },
-    }
+    return inMemory(row, shown, part)
   }
   const stat = await onStore(() => blobs.stat(row.blake3))
   if (stat?.size !== row.size) throw await failed(core, row, shown.digest, stat ? 'size' : 'missing')
@@ -104,16 +96,41 @@ export async function openBlob(
   }
 }
 
-/** Whose bytes never change: verified once, they are what the digest says for as long as they are kept. */
-async function readVerified(core: Core, row: BlobRow, digest: Digest): Promise<Buffer> {
-  const kept = core.verifiedBlobs.get(row.blake3)
-  if (kept) return kept
-  const bytes = await readAndVerify(core, row, digest)
-  if (bytes.length <= KEPT_BYTES) core.verifiedBlobs.set(row.blake3, bytes, bytes.length)
-  return bytes
+/**
+ * The same for whoever pulls and does not look after the store: a small blob that was read and verified before comes from
+ * memory, so that damage since then is not noticed. What the digest says is what is sent in any case.
+ */
+export async function openKeptBlob(
+  core: Core,
+  row: BlobRow,
+  shown: { digest: Digest; mediaType: string },
+  range?: ByteRange,
+): Promise<OpenedBlob> {
+  const kept = row.status === 'failed' || range ? undefined : core.verifiedBlobs.get(row.blake3)
+  if (kept) return inMemory(row, shown, kept)
+  const opened = await openBlob(core, row, shown, range)
+  if (opened.bytes && !range && row.size <= KEPT_BYTES) {
+    // In memory of its own: a part of a pooled buffer would keep all of that.
+    const own = Buffer.allocUnsafeSlow(row.size)
+    own.set(opened.bytes)
+    core.verifiedBlobs.set(row.blake3, own, row.size)
+  }
+  return opened
 }
 
-async function readAndVerify(core: Core, row: BlobRow, digest: Digest): Promise<Buffer> {
+function inMemory(row: BlobRow, shown: { digest: Digest; mediaType: string }, bytes: Buffer): OpenedBlob {
+  return {
+    ...shown,
+    size: row.size,
+    bytes,
+    // Made when asked for: a stream costs more than sending the bytes.
+    get content() {
+      return Readable.from([bytes], { objectMode: false })
+    },
+  }
+}
+
+async function readVerified(core: Core, row: BlobRow, digest: Digest): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   try {
     for await (const chunk of await backendOf(core, row.backend_id).blobs.open(row.blake3)) chunks.push(chunk)
@@ -121,20 +138,9 @@ async function readAndVerify(core: Core, row: BlobRow, digest: Digest): Promise<
     if (error instanceof StorageError && error.code === 'blob-missing') throw await failed(core, row, digest, 'missing')
     throw storageRefusal(error)
   }
-  const bytes = ownBuffer(chunks)
+  const bytes = chunks.length === 1 ? Buffer.from(chunks[0]!) : Buffer.concat(chunks)
   if (bytes.length !== row.size) throw await failed(core, row, digest, 'size')
   if (digestWith('blake3', bytes) !== row.blake3) throw await failed(core, row, digest, 'digest')
-  return bytes
-}
-
-/** In memory of its own: a part of a pooled buffer would keep all of that. */
-function ownBuffer(chunks: readonly Uint8Array[]): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(chunks.reduce((size, chunk) => size + chunk.length, 0))
-  let end = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, end)
-    end += chunk.length
-  }
   return bytes
 }
 

@@ -1,6 +1,6 @@
 /** Blobs of a repository: look, read, mount, unlink. */
 import type { ByteRange, Digest } from '../storage/index.ts'
-import { blobUnknown, findBlob, findBlobByName, isIntact, openBlob } from './blob-access.ts'
+import { blobUnknown, findBlob, findBlobByName, isIntact, openKeptBlob } from './blob-access.ts'
 import type { Core } from './core.ts'
 import { linkEvents } from './ingest.ts'
 import type { RepositoryName } from './names.ts'
@@ -24,7 +24,7 @@ export function createBlobs(core: Core): Blobs {
     async open(repository: RepositoryName, digest: Digest, range?: ByteRange) {
       const row = await findBlobByName(reader, repository, digest)
       if (!row) throw blobUnknown(digest)
-      return openBlob(core, row, { digest, mediaType: 'application/octet-stream' }, range)
+      return openKeptBlob(core, row, { digest, mediaType: 'application/octet-stream' }, range)
     },
     async mount({ repository, digest, from, mayRead, actor }) {
       const source = from ? await readableSource(from, mayRead) : undefined

@@ -120,6 +120,7 @@ async function killAndLook(engine: TestDatabase, failpoints: string): Promise<vo
     for (const one of said) await expectSaid(registry, one)
     await pushFlow(registry, 4, () => undefined)
     now += DAYS
+    await registry.confirmClock()
     await registry.sweepUploads()
     expect(await leftovers(folder)).toEqual([])
     expect(await database.reader.all('SELECT upload_id FROM uploads')).toEqual([])
