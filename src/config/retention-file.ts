@@ -81,7 +81,7 @@ class RetentionFileCheck {
   read(document: Record<string, unknown>): RetentionFile {
     this.#onlyKnown([], document, ['retention_classes', 'repositories'])
     const classes = this.#classes(document.retention_classes ?? {})
-    const known = [...this.#seeds, ...classes.map(({ name }) => name)]
+    const known = [...new Set([...this.#seeds, ...classes.map(({ name }) => name)])]
     return { classes, repositories: this.#repositories(document.repositories ?? [], known) }
   }
 

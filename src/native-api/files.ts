@@ -6,7 +6,7 @@ import { receiveFileForm } from './file-form.ts'
 import { requireMediaType } from './json-body.ts'
 import { isMediaType, newFileOf } from './new-file.ts'
 import { type Call, jsonReply, operation } from './operation.ts'
-import { PAGE_QUERY } from './packages.ts'
+import { PAGE_QUERY, pageOf } from './packages.ts'
 import { ApiError } from './problem.ts'
 import { fileJson } from './representations.ts'
 import { type FilePageJson, MEDIA_TYPES, type NewFileFields, paths } from './wire.ts'
@@ -57,11 +57,8 @@ export const listFiles = operation({
     200: { description: 'One page', content: { [MEDIA_TYPES.json]: 'FilePage' } },
   },
   errors: ['package-unknown', 'cursor-unknown'],
-  async handle({ context, params, query: { limit, cursor } }) {
-    const page = await context.registry.files.list(params.package_id!, {
-      limit,
-      ...(cursor === undefined ? {} : { cursor }),
-    })
+  async handle({ context, params, query }) {
+    const page = await context.registry.files.list(params.package_id!, pageOf(query))
     const answer: FilePageJson = { files: page.items.map(fileJson), next_cursor: page.next ?? null }
     return jsonReply(200, answer)
   },

@@ -3,6 +3,7 @@ import { type ApiRequest, EVERYTHING } from '../http/index.ts'
 import {
   PACKAGE_STATUSES,
   type PackageFilter,
+  type PageRequest,
   parseRepositoryName,
   parseTag,
   type Reference,
@@ -34,6 +35,11 @@ export const PAGE_QUERY = {
   },
   cursor: { kind: 'text', description: 'next_cursor of the page before' },
 } as const
+
+/** The page that was asked for. */
+export function pageOf({ limit, cursor }: QueryValues<typeof PAGE_QUERY>): PageRequest {
+  return { limit, ...(cursor === undefined ? {} : { cursor }) }
+}
 
 const LIST_QUERY = {
   producer: { kind: 'text', description: 'Exactly this producer' },
@@ -111,9 +117,7 @@ export const listPackages = operation({
   },
   errors: ['name-invalid', 'tag-invalid', 'digest-invalid', 'cursor-unknown'],
   async handle({ context, request, query }) {
-    const { limit, cursor } = query
-    const from = { limit, ...(cursor === undefined ? {} : { cursor }) }
-    const page = await context.registry.packages.list(filterOf(query), from, visibleTo(request))
+    const page = await context.registry.packages.list(filterOf(query), pageOf(query), visibleTo(request))
     const host = hostOf(request)
     const answer: PackagePageJson = {
       packages: page.items.map((found) => packageJson(found, host)),

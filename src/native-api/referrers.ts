@@ -1,6 +1,6 @@
 /** What refers to a package: its signatures, attestations, SBOMs and whatever else clients attached. */
 import { jsonReply, operation } from './operation.ts'
-import { PAGE_QUERY } from './packages.ts'
+import { PAGE_QUERY, pageOf } from './packages.ts'
 import { referrerJson } from './representations.ts'
 import { MEDIA_TYPES, type ReferrerPageJson } from './wire.ts'
 
@@ -20,11 +20,10 @@ export const listReferrers = operation({
     200: { description: 'One page', content: { [MEDIA_TYPES.json]: 'ReferrerPage' } },
   },
   errors: ['package-unknown', 'cursor-unknown'],
-  async handle({ context, params, query: { artifact_type: artifactTypes, limit, cursor } }) {
+  async handle({ context, params, query }) {
     const page = await context.registry.signatures.list(params.package_id!, {
-      artifactTypes,
-      limit,
-      ...(cursor === undefined ? {} : { cursor }),
+      artifactTypes: query.artifact_type,
+      ...pageOf(query),
     })
     const answer: ReferrerPageJson = { referrers: page.items.map(referrerJson), next_cursor: page.next ?? null }
     return jsonReply(200, answer)

@@ -1,7 +1,7 @@
 /** How long a package stays: its state and history, later ends, stronger classes, holds. */
 import type { Hold, RetentionChange, RetentionState } from '../registry/index.ts'
 import { type JsonBody, jsonReply, operation } from './operation.ts'
-import { PAGE_QUERY, visibleTo } from './packages.ts'
+import { PAGE_QUERY, pageOf, visibleTo } from './packages.ts'
 import type {
   HoldJson,
   HoldPageJson,
@@ -104,13 +104,12 @@ export const listHolds = operation({
   answers: { 200: { description: 'One page', content: { [MEDIA_TYPES.json]: 'HoldPage' } } },
   errors: ['cursor-unknown'],
   async handle({ context, request, query }) {
-    const { limit, cursor, case: caseReference, standing } = query
+    const { case: caseReference, standing } = query
     const filter = {
       ...(caseReference === undefined ? {} : { caseReference }),
       ...(standing === undefined ? {} : { isStanding: standing === 'true' }),
     }
-    const page = { limit, ...(cursor === undefined ? {} : { cursor }) }
-    const { items, next } = await context.registry.retention.holds(filter, page, visibleTo(request))
+    const { items, next } = await context.registry.retention.holds(filter, pageOf(query), visibleTo(request))
     const answer: HoldPageJson = { holds: items.map(holdJson), next_cursor: next ?? null }
     return jsonReply(200, answer)
   },
@@ -123,9 +122,8 @@ export const readRetentionHistory = operation({
   query: PAGE_QUERY,
   answers: { 200: { description: 'One page', content: { [MEDIA_TYPES.json]: 'RetentionHistory' } } },
   errors: ['package-unknown', 'cursor-unknown'],
-  async handle({ context, params, query: { limit, cursor } }) {
-    const page = { limit, ...(cursor === undefined ? {} : { cursor }) }
-    const { items, next } = await context.registry.retention.history(params.package_id!, page)
+  async handle({ context, params, query }) {
+    const { items, next } = await context.registry.retention.history(params.package_id!, pageOf(query))
     const answer: RetentionHistoryJson = { changes: items.map(changeJson), next_cursor: next ?? null }
     return jsonReply(200, answer)
   },

@@ -2,7 +2,7 @@
 import { missingCredential } from '../http/index.ts'
 import type { Identity, IssuedToken } from '../registry/index.ts'
 import { type JsonBody, jsonReply, operation } from './operation.ts'
-import { PAGE_QUERY } from './packages.ts'
+import { PAGE_QUERY, pageOf } from './packages.ts'
 import {
   type IssuedTokenJson,
   MEDIA_TYPES,
@@ -46,8 +46,8 @@ export const listTokens = operation({
   query: PAGE_QUERY,
   answers: { 200: { description: 'One page', content: { [MEDIA_TYPES.json]: 'TokenPage' } } },
   errors: ['cursor-unknown'],
-  async handle({ context, query: { limit, cursor } }) {
-    const page = await context.registry.tokens.list({ limit, ...(cursor === undefined ? {} : { cursor }) })
+  async handle({ context, query }) {
+    const page = await context.registry.tokens.list(pageOf(query))
     const answer: TokenPageJson = { tokens: page.items.map(tokenJson), next_cursor: page.next ?? null }
     return jsonReply(200, answer)
   },

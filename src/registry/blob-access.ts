@@ -26,8 +26,11 @@ export interface BlobRow {
 /** Up to this many bytes are read and verified before the first is sent. */
 export const VERIFIED_BYTES = 1024 * 1024
 
-/** Larger ones are rare, and cost more to send than to read. */
-const KEPT_BYTES = 64 * 1024
+/** As whoever asked named it. */
+export interface ShownBlob {
+  readonly digest: Digest
+  readonly mediaType: string
+}
 
 const BLOB = `SELECT b.blake3, b.size, l.backend_id, l.status
   FROM blob_aliases a JOIN blobs b ON b.blake3 = a.blake3
@@ -65,12 +68,7 @@ export async function isIntact(core: Core, row: BlobRow): Promise<boolean> {
 }
 
 /** Throws `range-invalid`, `content-missing`, `content-damaged`. */
-export async function openBlob(
-  core: Core,
-  row: BlobRow,
-  shown: { digest: Digest; mediaType: string },
-  range?: ByteRange,
-): Promise<OpenedBlob> {
+export async function openBlob(core: Core, row: BlobRow, shown: ShownBlob, range?: ByteRange): Promise<OpenedBlob> {
   if (range && !containsRange(range, row.size)) {
     throw new RegistryError(
       'range-invalid',
@@ -96,29 +94,7 @@ export async function openBlob(
   }
 }
 
-/**
- * The same for whoever pulls and does not look after the store: a small blob that was read and verified before comes from
- * memory, so that damage since then is not noticed. What the digest says is what is sent in any case.
- */
-export async function openKeptBlob(
-  core: Core,
-  row: BlobRow,
-  shown: { digest: Digest; mediaType: string },
-  range?: ByteRange,
-): Promise<OpenedBlob> {
-  const kept = row.status === 'failed' || range ? undefined : core.verifiedBlobs.get(row.blake3)
-  if (kept) return inMemory(row, shown, kept)
-  const opened = await openBlob(core, row, shown, range)
-  if (opened.bytes && !range && row.size <= KEPT_BYTES) {
-    // In memory of its own: a part of a pooled buffer would keep all of that.
-    const own = Buffer.allocUnsafeSlow(row.size)
-    own.set(opened.bytes)
-    core.verifiedBlobs.set(row.blake3, own, row.size)
-  }
-  return opened
-}
-
-function inMemory(row: BlobRow, shown: { digest: Digest; mediaType: string }, bytes: Buffer): OpenedBlob {
+export function inMemory(row: BlobRow, shown: ShownBlob, bytes: Buffer): OpenedBlob {
   return {
     ...shown,
     size: row.size,

@@ -1,8 +1,9 @@
 /** Blobs of a repository: look, read, mount, unlink. */
 import type { ByteRange, Digest } from '../storage/index.ts'
-import { blobUnknown, findBlob, findBlobByName, isIntact, openKeptBlob } from './blob-access.ts'
+import { blobUnknown, findBlob, findBlobByName, isIntact } from './blob-access.ts'
 import type { Core } from './core.ts'
 import { linkEvents } from './ingest.ts'
+import { createKeptBlobs } from './kept-blobs.ts'
 import type { RepositoryName } from './names.ts'
 import type { Blobs } from './registry.ts'
 import { ensureRepository, findRepository, getRepository } from './repositories.ts'
@@ -10,6 +11,7 @@ import { refuseRetainedBlob } from './retention/retained.ts'
 
 export function createBlobs(core: Core): Blobs {
   const { reader } = core.database
+  const openKept = createKeptBlobs(core)
   return {
     async stat(repository, digest) {
       const row = await findBlobByName(reader, repository, digest)
@@ -24,7 +26,7 @@ export function createBlobs(core: Core): Blobs {
     async open(repository: RepositoryName, digest: Digest, range?: ByteRange) {
       const row = await findBlobByName(reader, repository, digest)
       if (!row) throw blobUnknown(digest)
-      return openKeptBlob(core, row, { digest, mediaType: 'application/octet-stream' }, range)
+      return openKept(row, { digest, mediaType: 'application/octet-stream' }, range)
     },
     async mount({ repository, digest, from, mayRead, actor }) {
       const source = from ? await readableSource(from, mayRead) : undefined

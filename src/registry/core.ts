@@ -2,7 +2,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { TrustedKey } from '../signing/index.ts'
 import { type BlobStore, StorageError, type UploadStore } from '../storage/index.ts'
-import type { ByteCache } from './byte-cache.ts'
 import type { Database } from './database/sql.ts'
 import { RegistryError } from './errors.ts'
 import type { Ids } from './ids.ts'
@@ -42,8 +41,6 @@ export interface Core {
   readonly undeleteGraceSeconds: number
   readonly tagRules: readonly TagRule[]
   readonly alarm: Alarm
-  /** Small blobs by their blake3 digest, read and verified before. */
-  readonly verifiedBlobs: ByteCache<Buffer>
   /** Whose signatures are told from others'; empty: nothing is checked. */
   readonly signingKeys: readonly TrustedKey[]
   /** Authenticates upload ids; shared by all processes. */

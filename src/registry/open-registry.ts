@@ -7,9 +7,8 @@ import type { TrustedKey } from '../signing/index.ts'
 import { canTellHealth, closeHashWorkers } from '../storage/index.ts'
 import { type AccessOptions, type CreatedAccess, createAccess } from './auth/access.ts'
 import { createBlobs } from './blobs.ts'
-import { ByteCache } from './byte-cache.ts'
 import { createCatalog } from './catalog.ts'
-import { confirmClock } from './clock-guard.ts'
+import { clockProblem, confirmClock } from './clock-guard.ts'
 import { type Alarm, type Backend, backendOf, type Core } from './core.ts'
 import type { Database } from './database/sql.ts'
 import { erasePackage } from './erase.ts'
@@ -81,8 +80,6 @@ export interface OpenedRegistry extends Registry {
 }
 
 const DAY = 24 * 60 * 60
-/** Of small blobs kept: configs, signatures and charts that are pulled over and over. */
-const VERIFIED_BLOBS_BYTES = 16 * 1024 * 1024
 
 /** Throws `log-broken` naming the sequence; nothing is opened then. */
 export async function openRegistry(dependencies: RegistryDependencies): Promise<OpenedRegistry> {
@@ -130,7 +127,6 @@ async function createCore(dependencies: RegistryDependencies): Promise<Core> {
     undeleteGraceSeconds: dependencies.undeleteGraceSeconds ?? 7 * DAY,
     tagRules: dependencies.tagRules ?? [],
     alarm: dependencies.alarm ?? (() => undefined),
-    verifiedBlobs: new ByteCache(VERIFIED_BLOBS_BYTES),
     signingKeys: dependencies.signingKeys ?? [],
     uploadSecret: createSecretKey(secret!.value),
     generator: `artifact-store/${dependencies.version}`,
@@ -170,6 +166,7 @@ function services(core: Core, { access, tokens }: CreatedAccess): OpenedRegistry
     verifyViews: (onProgress) => verifyViews(database, VIEWS, onProgress),
     verifyLog: (onProgress) => verifyLog(database.reader, 0, onProgress),
     async sweepUploads() {
+      if ((await clockProblem(core)) !== undefined) return { discarded: 0 }
       const uploads = await sweepUploads(core)
       const drafts = await expireDrafts(core)
       return { discarded: uploads.discarded + drafts.discarded }

@@ -1,6 +1,7 @@
 /** `artifactstore hold …`: forbidding the deletion of a package until further notice. */
 import type { Command } from 'commander'
 import { type HoldJson, type HoldPageJson, paths, type RetentionJson } from '../../native-api/wire.ts'
+import { allPages } from '../all-pages.ts'
 import type { ApiClient } from '../api-client.ts'
 import { usageError } from '../failure.ts'
 import type { Runner } from '../program.ts'
@@ -131,19 +132,7 @@ async function holdsOfPackage(api: ApiClient, reference: string): Promise<readon
 }
 
 /** `isStanding`: only those that can still be released. */
-async function holdsOfCase(api: ApiClient, reference: string, isStanding = false): Promise<readonly HoldJson[]> {
-  const holds: HoldJson[] = []
-  let cursor: string | null | undefined
-  do {
-    const query = new URLSearchParams({
-      case: reference,
-      limit: '1000',
-      ...(isStanding ? { standing: 'true' } : {}),
-      ...(cursor ? { cursor } : {}),
-    })
-    const page = await api.json<HoldPageJson>({ path: paths.allHolds, query })
-    holds.push(...page.holds)
-    cursor = page.next_cursor
-  } while (cursor)
-  return holds
+function holdsOfCase(api: ApiClient, reference: string, isStanding = false): Promise<readonly HoldJson[]> {
+  const query = { case: reference, ...(isStanding ? { standing: 'true' } : {}) }
+  return allPages(api, { path: paths.allHolds, query }, ({ holds }: HoldPageJson) => holds)
 }

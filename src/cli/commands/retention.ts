@@ -8,6 +8,7 @@ import {
   type RetentionJson,
   type SweepJson,
 } from '../../native-api/wire.ts'
+import { allPages } from '../all-pages.ts'
 import type { ApiClient } from '../api-client.ts'
 import type { StoreCommands } from '../context.ts'
 import { parseDuration } from '../duration.ts'
@@ -124,7 +125,8 @@ function registerHistory(retention: Command, run: Runner): void {
       run(async (context, reference: string) => {
         const api = context.connect()
         const { id } = await getPackage(api, reference)
-        const changes = await allChanges(api, id)
+        const listing = { path: paths.retentionHistory(id) }
+        const changes = await allPages(api, listing, (page: RetentionHistoryJson) => page.changes)
         context.result({ changes }, () =>
           context.table(
             ['SEQUENCE', 'AT', 'ACTOR', 'WHAT', 'REASON'],
@@ -196,18 +198,6 @@ function registerClasses(retention: Command, run: Runner): void {
 
 function keepsFor(seconds: number): string {
   return seconds < 86_400 ? plural(seconds, 'second') : `${Math.round((seconds / 86_400) * 10) / 10} days`
-}
-
-async function allChanges(api: ApiClient, id: string): Promise<RetentionChangeJson[]> {
-  const changes: RetentionChangeJson[] = []
-  let cursor: string | null | undefined
-  do {
-    const query = new URLSearchParams({ limit: '1000', ...(cursor ? { cursor } : {}) })
-    const page = await api.json<RetentionHistoryJson>({ path: paths.retentionHistory(id), query })
-    changes.push(...page.changes)
-    cursor = page.next_cursor
-  } while (cursor)
-  return changes
 }
 
 function stateText(state: RetentionJson): string {

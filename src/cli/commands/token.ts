@@ -1,7 +1,7 @@
 /** `artifactstore token …`: credentials that the server issues. */
 import type { Command } from 'commander'
 import { type IssuedTokenJson, paths, type TokenJson, type TokenPageJson } from '../../native-api/wire.ts'
-import type { ApiClient } from '../api-client.ts'
+import { allPages } from '../all-pages.ts'
 import { parseDuration } from '../duration.ts'
 import type { Runner } from '../program.ts'
 import { examples } from './help-examples.ts'
@@ -78,7 +78,7 @@ function registerList(token: Command, run: Runner): void {
     )
     .action(
       run(async (context) => {
-        const tokens = await allTokens(context.connect())
+        const tokens = await allPages(context.connect(), { path: paths.tokens }, (page: TokenPageJson) => page.tokens)
         context.result({ tokens }, () =>
           context.table(
             ['ID', 'NOTE', 'SCOPES', 'EXPIRES', 'LAST USED', 'STATE'],
@@ -120,18 +120,6 @@ function registerRevoke(token: Command, run: Runner): void {
         return undefined
       }),
     )
-}
-
-async function allTokens(api: ApiClient): Promise<TokenJson[]> {
-  const tokens: TokenJson[] = []
-  let cursor: string | null | undefined
-  do {
-    const query = new URLSearchParams({ limit: '1000', ...(cursor ? { cursor } : {}) })
-    const page = await api.json<TokenPageJson>({ path: paths.tokens, query })
-    tokens.push(...page.tokens)
-    cursor = page.next_cursor
-  } while (cursor)
-  return tokens
 }
 
 function stateOf(token: TokenJson): string {

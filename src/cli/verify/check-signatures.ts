@@ -12,6 +12,7 @@ import {
   type TrustedKey,
   type Verdict,
 } from '../../signing/index.ts'
+import { allPages } from '../all-pages.ts'
 import { type ApiClient, ApiError } from '../api-client.ts'
 import { CliError } from '../failure.ts'
 import { listFiles } from '../package-files.ts'
@@ -34,17 +35,10 @@ export interface FoundSignature {
 const MANIFEST_LIMIT = 4 * 1024 * 1024
 
 /** All that refers to the package, in the server's words. */
-export async function listReferrers(api: ApiClient, packageId: string): Promise<readonly ReferrerJson[]> {
-  const referrers: ReferrerJson[] = []
-  let cursor: string | null = null
-  do {
-    const query = new URLSearchParams({ limit: String(LIMITS.pageDefault) })
-    if (cursor !== null) query.set('cursor', cursor)
-    const page: ReferrerPageJson = await api.json<ReferrerPageJson>({ path: paths.referrers(packageId), query })
-    referrers.push(...page.referrers)
-    cursor = page.next_cursor
-  } while (cursor !== null)
-  return referrers
+export function listReferrers(api: ApiClient, packageId: string): Promise<readonly ReferrerJson[]> {
+  // The server checks the signatures of a page before it answers: its own size, not the largest.
+  const listing = { path: paths.referrers(packageId), limit: LIMITS.pageDefault }
+  return allPages(api, listing, ({ referrers }: ReferrerPageJson) => referrers)
 }
 
 export function isSignature(referrer: ReferrerJson): referrer is ReferrerJson & { kind: 'signature' | 'attestation' } {

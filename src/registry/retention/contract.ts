@@ -99,5 +99,5 @@ export interface Retention {
   /** Oldest first. */
   history(packageId: string, page: PageRequest): Promise<Page<RetentionChange>>
   /** Marks what is over and not held as eligible for deletion. Throws `clock-doubted` while the clock is not believed. */
-  sweep(options?: { readonly dryRun?: boolean; readonly onProgress?: (done: number) => void }): Promise<SweepReport>
+  sweep(options?: { readonly dryRun?: boolean }): Promise<SweepReport>
 }

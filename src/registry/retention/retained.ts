@@ -26,12 +26,8 @@ export async function* keepersOf(sql: Sql, repositoryId: string, packageId: stri
     const id = queue.pop()!
     if (seen.has(id)) continue
     seen.add(id)
-    const row = await sql.get<Omit<Keeper, 'holds'>>(
-      `SELECT p.package_id, p.retention_class, s.expires_at, coalesce(s.eligible, 0) AS eligible
-         FROM packages p LEFT JOIN retention_state s ON s.package_id = p.package_id WHERE p.package_id = ?`,
-      [id],
-    )
-    if (row) yield { ...row, holds: await standingHolds(sql, id) }
+    const keeper = await readKeeper(sql, id)
+    if (keeper) yield keeper
     queue.push(...(await above(sql, repositoryId, id)))
   }
 }
@@ -53,9 +49,8 @@ export async function refuseRetainedManifest(
 
 /** Throws `retained` when a hold stands on the package itself. */
 export async function refuseHeld(sql: Sql, packageId: string): Promise<void> {
-  for await (const keeper of keepersOf(sql, '', packageId)) {
-    if (keeper.package_id === packageId && keeper.holds.length > 0) throw retained(keeper)
-  }
+  const keeper = await readKeeper(sql, packageId)
+  if (keeper && keeper.holds.length > 0) throw retained(keeper)
 }
 
 /** Throws `retained` when a package of this repository that must stay uses the blob. */
@@ -70,6 +65,15 @@ export async function refuseRetainedBlob(sql: Sql, repositoryId: string, blake3:
     [repositoryId, blake3, blake3, repositoryId],
   )
   for (const { package_id } of users) await refuseRetainedManifest(sql, repositoryId, package_id)
+}
+
+async function readKeeper(sql: Sql, id: string): Promise<Keeper | undefined> {
+  const row = await sql.get<Omit<Keeper, 'holds'>>(
+    `SELECT p.package_id, p.retention_class, s.expires_at, coalesce(s.eligible, 0) AS eligible
+       FROM packages p LEFT JOIN retention_state s ON s.package_id = p.package_id WHERE p.package_id = ?`,
+    [id],
+  )
+  return row && { ...row, holds: await standingHolds(sql, id) }
 }
 
 async function standingHolds(sql: Sql, packageId: string): Promise<string[]> {

@@ -6,7 +6,7 @@ import type { Core } from '../core.ts'
 import { decodeCursor, encodeCursor } from '../cursors.ts'
 import type { Sql } from '../database/sql.ts'
 import { RegistryError } from '../errors.ts'
-import type { EventType, NewEvent } from '../events/event.ts'
+import { EVENT_TYPES, type EventType, type NewEvent } from '../events/event.ts'
 import { identityNames } from '../identities.ts'
 import { decodeCanonical } from '../manifest/canonical-cbor.ts'
 import { instant, requireLimit } from '../package-list.ts'
@@ -138,14 +138,7 @@ function subject(id: string) {
   return { subjectKind: 'package', subjectId: id } as const
 }
 
-const TYPES = [
-  'v1.retention.default_applied',
-  'v1.retention.extended',
-  'v1.retention.class_raised',
-  'v1.retention.hold_applied',
-  'v1.retention.hold_released',
-  'v1.retention.deletion_eligible',
-] as const satisfies readonly EventType[]
+const TYPES: readonly EventType[] = EVENT_TYPES.filter((type) => type.startsWith('v1.retention.'))
 
 /** From the log, oldest first. An erased event is listed without what it said. */
 async function historyOf(sql: Sql, id: string, page: PageRequest): Promise<Page<RetentionChange>> {
@@ -155,7 +148,7 @@ async function historyOf(sql: Sql, id: string, page: PageRequest): Promise<Page<
   const rows = await sql.all<{
     sequence: number
     created_at: string
-    event_type: (typeof TYPES)[number]
+    event_type: EventType
     actor: string
     payload: Uint8Array | null
   }>(

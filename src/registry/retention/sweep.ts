@@ -27,10 +27,7 @@ const DUE = `SELECT s.package_id, s.expires_at,
   WHERE p.package_id = s.package_id AND s.eligible = 0 AND p.status IN ('created', 'finalized')`
 
 /** Throws `clock-doubted` while the clock is not believed. */
-export async function sweepRetention(
-  core: Core,
-  { dryRun = false, onProgress }: { dryRun?: boolean; onProgress?: (done: number) => void },
-): Promise<SweepReport> {
+export async function sweepRetention(core: Core, { dryRun = false }: { dryRun?: boolean }): Promise<SweepReport> {
   const problem = await clockProblem(core)
   if (problem !== undefined) throw new RegistryError('clock-doubted', problem)
   const now = new Date(core.clock()).toISOString()
@@ -47,7 +44,6 @@ export async function sweepRetention(
     const marked = dryRun ? free.map((row) => row.package_id) : await mark(core, free, now)
     eligible += marked.length
     packages.push(...marked.slice(0, NAMED - packages.length))
-    onProgress?.(eligible)
   }
 }
 
